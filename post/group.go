@@ -1,0 +1,142 @@
+package post
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+)
+
+// Content is what a post says, before any platform's rules.
+type Content struct {
+	Text         string              `json:"content"`
+	Title        string              `json:"title,omitempty"`
+	Link         string              `json:"link,omitempty"`
+	FirstComment string              `json:"first_comment,omitempty"`
+	Labels       []string            `json:"labels,omitempty"`
+	Media        []Media             `json:"media,omitempty"`
+	Settings     json.RawMessage     `json:"platform_settings,omitempty"` // an object, by platform (CONTRACT §5.3)
+	Variants     map[Platform]string `json:"variants,omitempty"`          // other text for one platform
+}
+
+// For returns the text for one platform: its variant, else the common text.
+func (c *Content) For(p Platform) string {
+	if v, ok := c.Variants[p]; ok && v != "" {
+		return v
+	}
+	return c.Text
+}
+
+// Media is one picture or film: a URL, or a path below the room's media folder.
+type Media struct {
+	URL string `json:"url"`
+	Alt string `json:"alt,omitempty"`
+}
+
+// A Draft is one row or event as an importer read it, not yet placed in time.
+type Draft struct {
+	Content
+	Connections []ConnectionID // resolved, without repeats, in the order written
+	At          time.Time      // requested instant in UTC, whole seconds; zero for none
+	AtText      string         // as written
+	Zone        string         // the zone that gave the instant: "Europe/Berlin", "+01:00", "UTC"
+	Status      Status         // StatusDraft to keep it back; 0 or StatusScheduled to schedule it
+	ExternalID  string         // the row's own id, or UID(+RECURRENCE-ID); "" for none
+}
+
+// A Group is one piece of content for one or several connections, with a
+// platform post for each.
+type Group struct {
+	ID      ID        `json:"id"`
+	Account AccountID `json:"account"`
+	Content
+	Posts       []Post    `json:"posts"`
+	ScheduledAt time.Time `json:"scheduled_at,omitzero"` // the planned slot of the group; zero for a draft without a time
+	RequestedAt time.Time `json:"requested_at,omitzero"` // what the row or caller asked for
+	Zone        string    `json:"zone,omitempty"`        // in which the time was written
+	Held        string    `json:"held,omitempty"`        // why a person must approve it; "" when not held
+	Import      ID        `json:"import,omitzero"`       // the import that brought it; zero for the API
+	Row         int       `json:"row,omitempty"`         // its data row there, from 1
+	ExternalID  string    `json:"external_id,omitempty"`
+	CreatedAt   time.Time `json:"created_at"`
+	UpdatedAt   time.Time `json:"updated_at"`
+}
+
+// Status returns the rollup of the group's posts.
+func (g *Group) Status() Status { return Rollup(g.Posts) }
+
+// A Post is a platform post: one group on one connection. It is the unit of
+// scheduling, attempts and outcomes.
+type Post struct {
+	ID         ID           `json:"id"`
+	Group      ID           `json:"group"`
+	Account    AccountID    `json:"account"`
+	Connection ConnectionID `json:"connection"`
+	Status     Status       `json:"status"`
+	DueAt      time.Time    `json:"due_at,omitzero"`  // when it goes out, or is tried again
+	SlotAt     time.Time    `json:"slot_at,omitzero"` // when it was planned to go out: lateness is measured from here
+	Attempts   int          `json:"attempts"`         // calls to the platform, counted from 1
+	Epoch      uint64       `json:"-"`                // lease epoch of the last intent
+	BegunAt    time.Time    `json:"begun_at,omitzero"`
+	Receipt    *Receipt     `json:"receipt,omitempty"` // once published
+	Problem    *Outcome     `json:"problem,omitempty"` // the last failure, or why it is held
+	Parts      []Part       `json:"parts,omitempty"`   // of a thread, frozen when first sent; nil for a single post
+	State      []byte       `json:"-"`                 // the publisher's checkpoint: upload ids and the like
+	UpdatedAt  time.Time    `json:"updated_at"`
+}
+
+// Key returns the idempotency key of the post: the same for all attempts. It is
+// header-safe and at most 64 bytes.
+func (p *Post) Key() string { return "postroom-" + p.ID.String() }
+
+// PartKey returns the idempotency key of one part of a thread, from 0.
+func (p *Post) PartKey(part int) string {
+	if part == 0 {
+		return p.Key()
+	}
+	return p.Key() + "-" + strconv.Itoa(part)
+}
+
+// PartsLive counts the parts of a thread that are published.
+func (p *Post) PartsLive() int {
+	n := 0
+	for i := range p.Parts {
+		if p.Parts[i].RemoteID != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// A Part is one remote post of a thread.
+type Part struct {
+	Text     string `json:"text"`
+	RemoteID string `json:"remote_id,omitempty"` // once published
+	URL      string `json:"url,omitempty"`
+}
+
+// A Receipt is a platform's word that a post is live.
+type Receipt struct {
+	RemoteID    string    `json:"remote_id"`
+	URL         string    `json:"url,omitempty"`
+	PublishedAt time.Time `json:"published_at"`
+	Found       bool      `json:"found,omitempty"` // by a look-up after a lost answer, or by a person's word
+}
+
+// An Outcome is what is kept of a failed attempt, or of a decision to hold.
+type Outcome struct {
+	Code       string    `json:"code"`
+	Message    string    `json:"message"`
+	HTTPStatus int       `json:"http_status,omitempty"`
+	Retryable  bool      `json:"retryable"`
+	At         time.Time `json:"at"`
+}
+
+// A Delivery is what a publisher is given: the post and what it says. It is a
+// copy; changing it changes nothing.
+type Delivery struct {
+	Post    Post
+	Content Content
+}
+
+// Text returns what the delivery says on its platform.
+func (d *Delivery) Text() string { return d.Content.For(d.Post.Connection.Platform()) }
