@@ -1,6 +1,9 @@
 package post
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Decision is what became of a row when its file was taken. The numbers are
 // stored: never reorder them.
@@ -135,6 +138,30 @@ type LimitExceeded struct {
 
 // Error returns the message.
 func (e *LimitExceeded) Error() string { return e.Message }
+
+// MarshalJSON writes times as the contract does, always with three digits of
+// milliseconds: 2026-03-01T00:00:00.000Z (CONTRACT §0).
+func (e LimitExceeded) MarshalJSON() ([]byte, error) {
+	type plain LimitExceeded
+	return json.Marshal(struct {
+		plain
+		PeriodStart      *contractTime `json:"periodStart"`
+		PeriodEnd        *contractTime `json:"periodEnd"`
+		ScheduledTime    *contractTime `json:"scheduledTime,omitempty"`
+		MaxScheduledDate *contractTime `json:"maxScheduledDate,omitempty"`
+	}{
+		plain(e), (*contractTime)(e.PeriodStart), (*contractTime)(e.PeriodEnd),
+		(*contractTime)(e.ScheduledTime), (*contractTime)(e.MaxScheduledDate),
+	})
+}
+
+// contractTime is an instant that is written as the contract writes it.
+type contractTime time.Time
+
+// MarshalText cuts to milliseconds.
+func (t contractTime) MarshalText() ([]byte, error) {
+	return time.Time(t).UTC().AppendFormat(nil, "2006-01-02T15:04:05.000Z"), nil
+}
 
 // BlockedPlatform is one connection that has no room left.
 type BlockedPlatform struct {

@@ -1,0 +1,140 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// ErrClosed is returned by a store that was closed.
+var ErrClosed = errors.New("the store is closed")
+
+// A write is one caller's change, waiting for the committer.
+type write struct {
+	fn   func(*bolt.Tx) error
+	done chan error
+}
+
+// mostTogether is how many changes share one commit.
+const mostTogether = 256
+
+// update runs fn in a write transaction and returns when it is durable. Many
+// callers share a commit: the committer takes whatever queued while the last
+// fsync ran (STORE §7). fn may run more than once, must not keep what the
+// transaction owns, and must not call the store.
+//
+// A change that was handed over is carried out even when ctx ends meanwhile.
+func (s *Store) update(ctx context.Context, fn func(*bolt.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	w := &write{fn: fn, done: make(chan error, 1)}
+	select {
+	case s.writes <- w:
+	case <-s.failed:
+		return s.Err()
+	case <-s.closing:
+		return ErrClosed
+	}
+	return <-w.done
+}
+
+// commitLoop is the only writer. It ends when the store closes.
+func (s *Store) commitLoop() {
+	defer close(s.committed)
+	for {
+		var batch []*write
+		select {
+		case w := <-s.writes:
+			batch = append(batch, w)
+		case <-s.closing:
+			s.refuseRest(ErrClosed)
+			return
+		}
+	drain:
+		for len(batch) < mostTogether {
+			select {
+			case w := <-s.writes:
+				batch = append(batch, w)
+			default:
+				break drain
+			}
+		}
+		s.commit(batch)
+	}
+}
+
+// refuseRest answers whoever still waits.
+func (s *Store) refuseRest(err error) {
+	for {
+		select {
+		case w := <-s.writes:
+			w.done <- err
+		default:
+			return
+		}
+	}
+}
+
+// errRefused rolls a batch back because one of its changes was refused.
+var errRefused = errors.New("refused")
+
+// commit carries a batch out in one transaction. A change that is refused is
+// left out and the rest is done again.
+func (s *Store) commit(batch []*write) {
+	for len(batch) > 0 {
+		if err := s.Err(); err != nil {
+			for _, w := range batch {
+				w.done <- err
+			}
+			return
+		}
+		at, refused := 0, error(nil)
+		err := s.db.Update(func(tx *bolt.Tx) error {
+			for i, w := range batch {
+				if err := w.fn(tx); err != nil {
+					at, refused = i, err
+					return errRefused
+				}
+			}
+			return nil
+		})
+		switch {
+		case err == nil:
+			for _, w := range batch {
+				w.done <- nil
+			}
+			return
+		case errors.Is(err, errRefused):
+			batch[at].done <- refused
+			batch = append(batch[:at:at], batch[at+1:]...)
+		default:
+			// What is on disk is not known now: nothing more is written, and
+			// the next start reads it (RELIABILITY §1.1, fsyncgate).
+			s.fail(fmt.Errorf("commit: %w", err))
+		}
+	}
+}
+
+// fail breaks the store for good.
+func (s *Store) fail(err error) {
+	s.failOnce.Do(func() {
+		s.failure.Store(&err)
+		close(s.failed)
+		s.log.Error("the store failed", "err", err)
+	})
+}
+
+// Failed is closed when a write or fsync failed. The process must end: only a
+// new start knows what is on disk.
+func (s *Store) Failed() <-chan struct{} { return s.failed }
+
+// Err returns why the store failed, or nil.
+func (s *Store) Err() error {
+	if err := s.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
+}

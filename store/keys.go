@@ -1,0 +1,107 @@
+package store
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/postroom/postroom/post"
+)
+
+// The layout. Numbers are big endian, so that keys sort as their values do; an
+// account and a connection are named by a number of four bytes each, given out
+// once and never again.
+//
+//	meta      name                                  format, counters, the machine part of ids
+//	accounts  account name                        → number(4)
+//	conns     number(4)                           → connection record
+//	connIDs   account(4) connection id            → number(4)
+//	groups    group(12)                           → group record, with its posts; ids ascend
+//	open      conn(4) due(4) post(12)             → index of the post in its group(1), status(1)
+//	wake      due(4) conn(4)                      → nothing: connections by when they next have work
+//	imports   import(12)                          → import record
+//	digests   account(4) sha256(32)               → import(12)
+//	lineages  account(4) lineage                  → import(12), the latest
+//	rows      import(12) first row(4)             → block of rows
+//	keyruns   import(12) first hash(8)            → block of sorted row keys
+//	twinruns  import(12) first hash(8)            → block of sorted row twins
+//	usage     account(4) conn(4) month(4)         → posts promised(4); month 0 counts what is active
+//	totals    status(1)                           → posts(8)
+//	log       group(12) number(4)                 → log record
+//	dirty     import(12)                          → changes(8)
+//	stages    stage(12)                           → nothing: unsealed; all ids with its machine part are hidden
+//
+// Only wake and totals are rewritten all the time. open is keyed by connection
+// first, which is what makes an import cheap (STORE §7: key order beats every
+// setting).
+var (
+	bucketMeta     = []byte("meta")
+	bucketAccounts = []byte("accounts")
+	bucketConns    = []byte("conns")
+	bucketConnIDs  = []byte("connIDs")
+	bucketGroups   = []byte("groups")
+	bucketOpen     = []byte("open")
+	bucketWake     = []byte("wake")
+	bucketImports  = []byte("imports")
+	bucketDigests  = []byte("digests")
+	bucketLineages = []byte("lineages")
+	bucketRows     = []byte("rows")
+	bucketKeyRuns  = []byte("keyruns")
+	bucketTwinRuns = []byte("twinruns")
+	bucketUsage    = []byte("usage")
+	bucketTotals   = []byte("totals")
+	bucketLog      = []byte("log")
+	bucketDirty    = []byte("dirty")
+	bucketStages   = []byte("stages")
+)
+
+var buckets = [][]byte{
+	bucketMeta, bucketAccounts, bucketConns, bucketConnIDs, bucketGroups, bucketOpen, bucketWake, bucketImports,
+	bucketDigests, bucketLineages, bucketRows, bucketKeyRuns, bucketTwinRuns, bucketUsage, bucketTotals, bucketLog,
+	bucketDirty, bucketStages,
+}
+
+var metaFormat = []byte("format")
+
+// ascending is the fill of pages whose keys only grow; others keep bbolt's.
+const ascending = 0.9
+
+// seconds gives an instant as four bytes hold it: whole seconds until 2106.
+func seconds(t time.Time) uint32 {
+	return uint32(max(0, min(t.Unix(), 1<<32-1)))
+}
+
+// openKey is conn, due, post.
+func openKey(conn uint32, due time.Time, id post.ID) []byte {
+	k := make([]byte, 0, 20)
+	k = binary.BigEndian.AppendUint32(k, conn)
+	k = binary.BigEndian.AppendUint32(k, seconds(due))
+	return append(k, id[:]...)
+}
+
+func openDue(k []byte) time.Time {
+	return time.Unix(int64(binary.BigEndian.Uint32(k[4:])), 0).UTC()
+}
+
+func openPost(k []byte) (id post.ID) {
+	copy(id[:], k[8:])
+	return id
+}
+
+// wakeKey is due, conn.
+func wakeKey(due uint32, conn uint32) []byte {
+	return binary.BigEndian.AppendUint32(key4(due), conn)
+}
+
+// before returns the id n places before id.
+func before(id post.ID, n int) post.ID {
+	low := uint64(binary.BigEndian.Uint32(id[8:])) & 0xffffff
+	out := id
+	low -= uint64(n) // a group never spans two seconds, so nothing is borrowed
+	out[9], out[10], out[11] = byte(low>>16), byte(low>>8), byte(low)
+	return out
+}
+
+// usageKey is account, connection, month; month 0 is what is active now.
+func usageKey(account, conn uint32, month post.Month) []byte {
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(key4(account), conn), uint32(month))
+}
