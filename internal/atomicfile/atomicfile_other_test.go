@@ -1,0 +1,5 @@
+//go:build !unix
+
+package atomicfile
+
+func linkMove(a, b string) error { return Move(a, b) }
