@@ -83,15 +83,16 @@ var knownPlatforms = map[Platform]bool{
 // A Directory resolves what people write in a platforms column to the
 // connections of one account.
 type Directory struct {
-	ids    []ConnectionID
-	lookup map[string]ConnectionID
+	ids   []ConnectionID
+	lower map[string][]ConnectionID // by lower-case id: raw ids may differ in case alone
 }
 
 // NewDirectory makes a directory of the connections of an account.
 func NewDirectory(ids []ConnectionID) *Directory {
-	d := &Directory{ids: ids, lookup: make(map[string]ConnectionID, len(ids))}
+	d := &Directory{ids: ids, lower: make(map[string][]ConnectionID, len(ids))}
 	for _, id := range ids {
-		d.lookup[strings.ToLower(string(id))] = id
+		n := strings.ToLower(string(id))
+		d.lower[n] = append(d.lower[n], id)
 	}
 	return d
 }
@@ -99,13 +100,21 @@ func NewDirectory(ids []ConnectionID) *Directory {
 // IDs returns the connections the directory was made of.
 func (d *Directory) IDs() []ConnectionID { return d.ids }
 
-// Resolve finds the connection meant by name: a connection id, or the name of a
-// platform of which the account has exactly one. The error says what is wanted,
-// and suggests the nearest name.
+// Resolve finds the connection meant by name: a connection id, in any case where
+// that leaves no doubt, or the name of a platform of which the account has
+// exactly one. The error is a [ResolveError]: it says what is wanted, and
+// suggests the nearest name.
 func (d *Directory) Resolve(name string) (ConnectionID, error) {
-	n := strings.ToLower(strings.TrimSpace(name))
-	if id, ok := d.lookup[n]; ok {
-		return id, nil
+	name = strings.TrimSpace(name)
+	n := strings.ToLower(name)
+	same := d.lower[n]
+	for _, id := range same {
+		if len(same) == 1 || string(id) == name {
+			return id, nil
+		}
+	}
+	if len(same) > 1 {
+		return "", &ResolveError{Name: name, Want: "one of " + join(same), Hint: "they differ in upper and lower case alone: write the one you mean as it is here"}
 	}
 	var found []ConnectionID
 	p, known := PlatformByName(n)
@@ -118,7 +127,7 @@ func (d *Directory) Resolve(name string) (ConnectionID, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return "", &ResolveError{Name: name, Want: fmt.Sprintf("one of %s", join(found)), Hint: fmt.Sprintf("the account has %d %s connections: name the one you mean", len(found), p)}
+		return "", &ResolveError{Name: name, Want: "one of " + join(found), Hint: fmt.Sprintf("the account has %d %s connections: name the one you mean", len(found), p)}
 	case known:
 		return "", &ResolveError{Name: name, Want: "a connection of this account: " + join(d.ids), Hint: fmt.Sprintf("the account has no %s connection: add one to the config, or remove it here", p)}
 	}
@@ -147,8 +156,9 @@ func (d *Directory) nearest(name string) string {
 }
 
 // Nearest returns the word that takes the fewest single-letter edits to become
-// name (a swap of neighbours counts as one), or "" when all need more than two,
-// or more than a third of name's letters.
+// name, whatever its case (a swap of neighbours counts as one edit), or "" when
+// all need too many: more than two, or than a third of name's letters, or than
+// one where that is none.
 func Nearest(name string, words []string) string {
 	best, bestAt := "", min(2, max(1, len(name)/3))+1
 	for _, w := range words {

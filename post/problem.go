@@ -56,7 +56,8 @@ type Problem struct {
 }
 
 // String gives the one-line form: `week.csv:3:8: scheduled_time: got "tomorow",
-// want a date like 2026-03-01T09:00`, and the hint in brackets.
+// want a date like 2026-03-01T09:00`, and the hint in brackets. An event is
+// named by its UID where no line is known.
 func (p Problem) String() string {
 	var b strings.Builder
 	if p.File != "" {
@@ -70,6 +71,9 @@ func (p Problem) String() string {
 		b.WriteString(": ")
 	} else if p.Line > 0 {
 		fmt.Fprintf(&b, "line %d: ", p.Line)
+	}
+	if p.Line == 0 && p.UID != "" {
+		fmt.Fprintf(&b, "event %s: ", Shorten(p.UID))
 	}
 	if p.Severity == SeverityWarning {
 		b.WriteString("warning: ")

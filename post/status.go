@@ -99,9 +99,10 @@ func (s Status) Final() bool {
 // Rollup gives the status of a group from those of its posts (CONTRACT §3):
 // any post still open makes it scheduled; all drafts, a draft; among finished
 // posts all published is published, none published is failed, else partially
-// published. Cancelled posts do not count unless all are cancelled. A thread
-// of which only a part is live counts as partially published. An unknown post
-// counts as not published.
+// published. While some of several posts are drafts and others are done, it is
+// scheduled. Cancelled posts do not count unless all are cancelled. A thread of
+// which only a part is live counts as partially published. An unknown post
+// counts as not published. A group without posts is a draft.
 func Rollup(posts []Post) Status {
 	var draft, open, live, dead, cancelled int
 	partial := false
@@ -123,7 +124,7 @@ func Rollup(posts []Post) Status {
 	switch {
 	case open > 0:
 		return StatusScheduled
-	case draft > 0 && live == 0 && dead == 0:
+	case len(posts) == 0, draft > 0 && live == 0 && dead == 0:
 		return StatusDraft
 	case draft > 0:
 		return StatusScheduled

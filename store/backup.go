@@ -4,28 +4,82 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // Backup writes a copy of the store as it is at this moment, while it is in use,
 // whole or not at all. path should be on a local disk: the read lasts as long as
 // the writing does.
 func (s *Store) Backup(ctx context.Context, path string) error {
+	return writeWhole(path, func(tmp string) error {
+		f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_TRUNC, 0o600)
+		if err != nil {
+			return err
+		}
+		err = s.view(ctx, func(tx *bolt.Tx) error {
+			_, err := tx.WriteTo(untilDone{ctx, f})
+			return err
+		})
+		return errors.Join(err, f.Sync(), f.Close())
+	})
+}
+
+// untilDone is a writer that fails once its context has ended.
+type untilDone struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (u untilDone) Write(b []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.w.Write(b)
+}
+
+// compactAtOnce is the most bytes one transaction of Compact writes.
+const compactAtOnce = 64 << 20
+
+// Compact writes the store at src, which must not be in use, into a file dst
+// without its free pages, whole or not at all.
+func Compact(ctx context.Context, src, dst string) error {
+	from, err := openRead(src)
+	if err != nil {
+		return err
+	}
+	err = writeWhole(dst, func(tmp string) error {
+		to, err := bolt.Open(tmp, 0o600, &bolt.Options{Timeout: time.Second})
+		if err != nil {
+			return err
+		}
+		err = bolt.Compact(to, from, compactAtOnce)
+		if err := errors.Join(err, to.Sync(), to.Close(), ctx.Err()); err != nil {
+			return err
+		}
+		return VerifyFile(ctx, tmp)
+	})
+	return errors.Join(err, from.Close())
+}
+
+// writeWhole has fill write a file of another name, which it must make durable,
+// and then gives it its own.
+func writeWhole(path string, fill func(tmp string) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".postroom-*.tmp")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name()) // gone already once it is renamed
-	err = s.view(ctx, func(tx *bolt.Tx) error {
-		_, err := tx.WriteTo(f)
+	if err := f.Close(); err != nil {
 		return err
-	})
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
+	}
+	if err := fill(f.Name()); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
 	}
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
@@ -33,20 +87,14 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// compactAtOnce is the most bytes one transaction of Compact writes.
-const compactAtOnce = 64 << 20
-
-// Compact writes the store at src, which must not be in use, into a new file dst
-// without its free pages.
-func Compact(_ context.Context, src, dst string) error {
-	from, err := bolt.Open(src, 0o600, &bolt.Options{ReadOnly: true, Timeout: time.Second})
-	if err != nil {
-		return fmt.Errorf("open %s: %w", src, err)
+// openRead opens a store's file that is not in use, for reading alone.
+func openRead(path string) (*bolt.DB, error) {
+	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: time.Second})
+	if errors.Is(err, berrors.ErrTimeout) {
+		return nil, inUse(path)
 	}
-	to, err := bolt.Open(dst, 0o600, &bolt.Options{Timeout: time.Second})
 	if err != nil {
-		return errors.Join(fmt.Errorf("open %s: %w", dst, err), from.Close())
+		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	err = bolt.Compact(to, from, compactAtOnce)
-	return errors.Join(err, to.Sync(), to.Close(), from.Close())
+	return db, nil
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -25,12 +26,8 @@ func (s *Store) change(fn func(c *change) error) func(*bolt.Tx) error {
 
 // group reads a group by its id or by that of one of its posts.
 func (s *Store) group(tx *bolt.Tx, id post.ID) (post.Group, error) {
-	c := tx.Bucket(bucketGroups).Cursor()
-	k, v := c.Seek(id[:])
-	if k == nil || post.ID(k) != id {
-		k, v = c.Prev()
-	}
-	if k == nil || !sameMachine(post.ID(k), id) || hidden(tx).has(id) {
+	k, v := findGroup(tx, id)
+	if k == nil || hidden(tx).has(id) {
 		return post.Group{}, fmt.Errorf("%s: %w", id, post.ErrNotFound)
 	}
 	g, err := decodeGroup(k, v, &s.names)
@@ -41,6 +38,24 @@ func (s *Store) group(tx *bolt.Tx, id post.ID) (post.Group, error) {
 		return post.Group{}, fmt.Errorf("%s: %w", id, post.ErrNotFound)
 	}
 	return g, nil
+}
+
+// findGroup returns the last group whose id is not after id, among those that may
+// have a post with that id. It only goes forward: see [runBlock].
+func findGroup(tx *bolt.Tx, id post.ID) (key, record []byte) {
+	c := tx.Bucket(bucketGroups).Cursor()
+	k, v := c.Seek(id[:])
+	if bytes.Equal(k, id[:]) {
+		return k, v
+	}
+	from := id // a group and its posts are of one second
+	low := int(id[9])<<16 | int(id[10])<<8 | int(id[11])
+	low = max(low-mostPosts, 0)
+	from[9], from[10], from[11] = byte(low>>16), byte(low>>8), byte(low)
+	for k, v := c.Seek(from[:]); k != nil && bytes.Compare(k, id[:]) < 0; k, v = c.Next() {
+		key, record = k, v
+	}
+	return key, record
 }
 
 // stageSet are the stages that were not sealed yet: nothing of theirs is shown.
@@ -62,6 +77,8 @@ func hidden(tx *bolt.Tx) stageSet {
 func (h stageSet) has(id post.ID) bool { return h != nil && h[[5]byte(id[4:9])] }
 
 // put writes a group in place of old, which is what is stored; nil for a new one.
+// Every change of a status passes here, and only those that [post.Status.May]
+// allows.
 func (c *change) put(old, g *post.Group) error {
 	account, ok := c.s.names.accountNumber(g.Account)
 	if !ok {
@@ -77,15 +94,24 @@ func (c *change) put(old, g *post.Group) error {
 	}
 	b := c.Bucket(bucketGroups)
 	b.FillPercent = ascending
-	if err := b.Put(g.ID[:], encodeGroup(nil, g, account, conns)); err != nil {
+	var past []byte
+	if old != nil {
+		var err error
+		if past, _, err = splitRecord(g.ID[:], b.Get(g.ID[:])); err != nil {
+			return err
+		}
+	}
+	if err := b.Put(g.ID[:], encodeGroup(startRecord(nil, past), g, account, conns)); err != nil {
 		return err
 	}
 	for i := range g.Posts {
 		var was *post.Post
 		if old != nil {
-			was = &old.Posts[i]
+			if was = &old.Posts[i]; was.Status != g.Posts[i].Status && !was.Status.May(g.Posts[i].Status) {
+				return fmt.Errorf("post %s: %s may not become %s: %w", was.ID, was.Status, g.Posts[i].Status, post.ErrState)
+			}
 		}
-		if err := c.index(account, conns[i], i, was, &g.Posts[i]); err != nil {
+		if err := c.index(account, conns[i], i, g.Import, was, &g.Posts[i]); err != nil {
 			return err
 		}
 	}
@@ -95,15 +121,32 @@ func (c *change) put(old, g *post.Group) error {
 	return nil
 }
 
-// index keeps open, wake, usage and totals true to one post.
-func (c *change) index(account, conn uint32, at int, was, is *post.Post) error {
-	if was != nil && was.Status.Open() && (!is.Status.Open() || !was.DueAt.Equal(is.DueAt)) {
-		if err := c.Bucket(bucketOpen).Delete(openKey(conn, was.DueAt, was.ID)); err != nil {
+// index keeps the indexes, usage and totals true to one post. imp is the import
+// that brought it.
+func (c *change) index(account, conn uint32, at int, imp post.ID, was, is *post.Post) error {
+	waits := func(p *post.Post) bool {
+		return p != nil && (p.Status == post.StatusScheduled || p.Status == post.StatusPending)
+	}
+	flies := func(p *post.Post) bool { return p != nil && p.Status == post.StatusProcessing }
+	moved := was == nil || seconds(was.DueAt) != seconds(is.DueAt)
+	if waits(was) && (!waits(is) || moved) {
+		if err := c.removeOpen(conn, was, at, imp); err != nil {
 			return err
 		}
 	}
-	if is.Status.Open() {
-		if err := c.Bucket(bucketOpen).Put(openKey(conn, is.DueAt, is.ID), []byte{byte(at), byte(is.Status)}); err != nil {
+	if waits(is) && (!waits(was) || moved) {
+		if err := c.addOpen(conn, is, at); err != nil {
+			return err
+		}
+	}
+	if flies(was) != flies(is) {
+		var err error
+		if b, k := c.Bucket(bucketFlight), flightKey(conn, is.ID); flies(is) {
+			err = b.Put(k, []byte{byte(at)})
+		} else {
+			err = b.Delete(k)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -180,97 +223,85 @@ func (c *change) dirty(imp post.ID) error {
 	return b.Put(imp[:], binary.BigEndian.AppendUint64(nil, n+1))
 }
 
-// wake puts a connection's key in wake where its first open post is, or when it
-// may send again if that is later. A leased connection has no key: its holder
-// is at work, and Release puts it back.
+// orphanLook is how soon a connection is woken again whose last holder left posts
+// in flight: their outcome is looked up once they had their time.
+const orphanLook = 15 * time.Second
+
+// wakeAt returns the second in which a connection next wants a holder, 0 for
+// none: when its first post is due, or when it may send again if that is later,
+// or when posts in flight want to be looked up. A leased connection has a holder
+// at work, and Release puts it back.
+func wakeAt(tx *bolt.Tx, conn uint32, r *connRecord) (uint32, error) {
+	if r.leased {
+		return 0, nil
+	}
+	e, ok, err := firstOpen(tx, conn)
+	if err != nil {
+		return 0, err
+	}
+	at := uint32(0)
+	if ok {
+		at = max(seconds(e.due), seconds(wholeSecond(r.notBefore)), 1)
+	}
+	if inFlight(tx, conn) {
+		if look := max(seconds(r.lookAt), 1); at == 0 || look < at {
+			at = look
+		}
+	}
+	return at, nil
+}
+
+// wake keeps a connection's key in wake true.
 func (c *change) wake(conn uint32) error {
 	r, err := getConn(c.Tx, conn)
 	if err != nil {
 		return err
 	}
-	want := uint32(0)
-	if !c.s.leases.isHeld(conn) {
-		if due, ok := firstOpen(c.Tx, conn); ok {
-			want = max(seconds(due), 1)
-			if !r.notBefore.IsZero() {
-				want = max(want, seconds(r.notBefore.Add(time.Second-1)))
+	if want, err := wakeAt(c.Tx, conn, &r); err != nil || want == r.wake {
+		return err
+	}
+	return c.putConn(conn, r)
+}
+
+// putConn writes a connection's record, and its key in wake.
+func (c *change) putConn(conn uint32, r connRecord) error {
+	want, err := wakeAt(c.Tx, conn, &r)
+	if err != nil {
+		return err
+	}
+	if want != r.wake {
+		b := c.Bucket(bucketWake)
+		if r.wake != 0 {
+			if err := b.Delete(wakeKey(r.wake, conn)); err != nil {
+				return err
 			}
 		}
-	}
-	if want == r.wake {
-		return nil
-	}
-	b := c.Bucket(bucketWake)
-	if r.wake != 0 {
-		if err := b.Delete(wakeKey(r.wake, conn)); err != nil {
-			return err
+		if want != 0 {
+			if err := b.Put(wakeKey(want, conn), nil); err != nil {
+				return err
+			}
 		}
+		r.wake = want
 	}
-	if want != 0 {
-		if err := b.Put(wakeKey(want, conn), nil); err != nil {
-			return err
-		}
-	}
-	r.wake = want
 	return putConn(c.Tx, conn, r)
 }
 
-// firstOpen returns when the first open post of a connection is due.
-func firstOpen(tx *bolt.Tx, conn uint32) (time.Time, bool) {
-	h := hidden(tx)
-	c := tx.Bucket(bucketOpen).Cursor()
-	for k, _ := c.Seek(key4(conn)); k != nil && binary.BigEndian.Uint32(k) == conn; k, _ = c.Next() {
-		if !h.has(openPost(k)) {
-			return openDue(k), true
-		}
-	}
-	return time.Time{}, false
-}
-
-// wakeAll makes every wake-up anew: at open no lease is held.
-func (s *Store) wakeAll(tx *bolt.Tx) error {
+// voidLeases ends every lease: at open nobody holds one. A connection with posts
+// in flight is woken at once, to look them up.
+func (s *Store) voidLeases(tx *bolt.Tx) error {
 	c := &change{tx, s, s.now()}
 	for _, n := range s.names.ofAccount("") {
-		if err := c.wake(n); err != nil {
+		r, err := getConn(tx, n)
+		if err != nil {
+			return err
+		}
+		if !r.leased && !inFlight(tx, n) {
+			continue
+		}
+		r.leased, r.lookAt = false, c.now
+		if err := c.putConn(n, r); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// log appends an event to a group's history.
-func (c *change) log(e post.LogEntry) error {
-	b := c.Bucket(bucketLog)
-	cur := b.Cursor()
-	n := uint32(0)
-	end := append(append([]byte{}, e.Group[:]...), 0xff, 0xff, 0xff, 0xff)
-	k, _ := cur.Seek(end)
-	if k == nil {
-		k, _ = cur.Last()
-	} else {
-		k, _ = cur.Prev()
-	}
-	if k != nil && post.ID(k[:post.IDLen]) == e.Group {
-		n = binary.BigEndian.Uint32(k[post.IDLen:]) + 1
-	}
-	enc := newEncoder(nil)
-	enc.id(e.Post)
-	enc.string(string(e.Platform))
-	enc.string(e.Event)
-	enc.string(e.Error)
-	enc.uint(uint64(e.Status))
-	enc.uint(uint64(e.Attempt))
-	enc.string(e.Who)
-	enc.time(c.now)
-	enc.string(e.ErrorCode)
-	enc.bool(e.Retryable)
-	return b.Put(append(append([]byte{}, e.Group[:]...), key4(n)...), enc.b)
-}
-
-func decodeLog(k, v []byte) (post.LogEntry, error) {
-	d := newDecoder(v)
-	e := post.LogEntry{Group: post.ID(k[:post.IDLen]), Post: d.id(), Platform: post.Platform(d.string()), Event: d.string(),
-		Error: d.string(), Status: d.small(), Attempt: d.small(), Who: d.string(), At: d.time(), ErrorCode: d.string(), Retryable: d.bool()}
-	e.ID = post.MakeID(e.At, [5]byte(k[4:9]), binary.BigEndian.Uint32(k[post.IDLen:]))
-	return e, d.done("log entry", k)
 }

@@ -99,6 +99,9 @@ func (s *Store) commit(batch []*write) {
 					return errRefused
 				}
 			}
+			if s.beforeCommit != nil {
+				return s.beforeCommit()
+			}
 			return nil
 		})
 		switch {

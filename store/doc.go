@@ -15,5 +15,5 @@
 //     next start recovers from disk, and nothing is retried.
 //
 // What it does not do: decide when something is sent, or how often it is tried.
-// Start reading at keys.go for the layout, then queue.go and stage.go.
+// Start reading at keys.go for the layout, then index.go, queue.go and stage.go.
 package store

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -10,9 +9,6 @@ import (
 
 	"github.com/postroom/postroom/post"
 )
-
-// ErrState says that a post is in a state that does not allow what was asked.
-var ErrState = errors.New("not possible now")
 
 // Group returns a group by its id or by that of one of its posts.
 func (s *Store) Group(ctx context.Context, id post.ID) (g post.Group, err error) {
@@ -23,46 +19,94 @@ func (s *Store) Group(ctx context.Context, id post.ID) (g post.Group, err error)
 	return g, err
 }
 
-// Create stores one new group and gives it and its posts their ids. caps are
-// checked in the same step; the error may wrap a *post.CapExceeded.
+// Create stores one new group and gives it and its posts their ids. Its posts are
+// drafts or scheduled. caps are checked in the same step; the error may wrap a
+// *post.CapExceeded.
 func (s *Store) Create(ctx context.Context, g *post.Group, caps []post.Cap, who string) error {
+	if err := settle(g); err != nil {
+		return fmt.Errorf("create group: %w", err)
+	}
 	conns := make([]post.ConnectionID, len(g.Posts))
 	for i := range g.Posts {
 		conns[i] = g.Posts[i].Connection
 	}
-	if len(conns) == 0 || len(conns) > mostPosts {
-		return fmt.Errorf("create group: %d posts, want 1 to %d", len(conns), mostPosts)
-	}
 	if err := s.register(ctx, g.Account, conns); err != nil {
 		return err
 	}
-	g.ID = s.ids.next(s.now(), len(g.Posts))
+	now := s.now()
+	if g.CreatedAt.IsZero() {
+		g.CreatedAt = now
+	}
+	g.UpdatedAt = g.CreatedAt
+	g.ID = s.ids.next(now, len(g.Posts))
+	event := post.LogEntry{Group: g.ID, Event: "status_changed", Error: "created as a draft", Who: who}
 	for i := range g.Posts {
 		p := &g.Posts[i]
-		p.ID, p.Group, p.Account = g.ID.Add(uint64(i)+1), g.ID, g.Account
+		p.ID, p.Group, p.Account, p.UpdatedAt = g.ID.Add(uint64(i)+1), g.ID, g.Account, g.CreatedAt
+		if p.Status == post.StatusScheduled {
+			event.Event, event.Error = "scheduled", ""
+		}
 	}
 	return s.update(ctx, s.change(func(c *change) error {
-		if err := c.checkCaps(g, caps); err != nil {
+		if err := s.room(c.Tx); err != nil {
+			return err
+		}
+		if err := c.checkCaps(nil, g, caps); err != nil {
 			return err
 		}
 		if err := c.put(nil, g); err != nil {
 			return err
 		}
-		return c.log(post.LogEntry{Group: g.ID, Event: "scheduled", Who: who})
+		return c.log(event)
 	}))
 }
 
-// checkCaps refuses a group whose scheduled posts would break a cap.
-func (c *change) checkCaps(g *post.Group, caps []post.Cap) error {
+// settle makes a new group fit to be stored: times are whole seconds, and a post
+// that waits has one. It refuses what cannot be a new group.
+func settle(g *post.Group) error {
+	if len(g.Posts) == 0 || len(g.Posts) > mostPosts {
+		return fmt.Errorf("%d posts, want 1 to %d", len(g.Posts), mostPosts)
+	}
+	g.ScheduledAt, g.RequestedAt = wholeSecond(g.ScheduledAt), wholeSecond(g.RequestedAt)
+	for i := range g.Posts {
+		p := &g.Posts[i]
+		p.DueAt, p.SlotAt = wholeSecond(p.DueAt), wholeSecond(p.SlotAt)
+		switch {
+		case p.Status == post.StatusDraft:
+		case p.Status != post.StatusScheduled:
+			return fmt.Errorf("a new post on %s is %s, want a draft or scheduled", p.Connection, p.Status)
+		case p.DueAt.IsZero():
+			return fmt.Errorf("a post on %s is scheduled without a time", p.Connection)
+		case p.SlotAt.IsZero():
+			p.SlotAt = p.DueAt
+		}
+	}
+	return nil
+}
+
+// takes returns how much a post takes of a cap.
+func takes(p *post.Post, limit post.Cap) int {
+	switch {
+	case limit.Connection != "" && limit.Connection != p.Connection,
+		limit.Month == 0 && !p.Status.Open(),
+		limit.Month != 0 && (!counts(p) || post.MonthOf(p.SlotAt) != limit.Month):
+		return 0
+	}
+	return 1
+}
+
+// checkCaps refuses a group in place of old, nil for a new one, that would break
+// a cap by taking more than old did.
+func (c *change) checkCaps(old, g *post.Group, caps []post.Cap) error {
 	for _, limit := range caps {
-		n := 0
+		more := 0
 		for i := range g.Posts {
-			p := &g.Posts[i]
-			if p.Status == post.StatusScheduled && (limit.Connection == "" || limit.Connection == p.Connection) && (limit.Month == 0 || limit.Month == post.MonthOf(p.SlotAt)) {
-				n++
+			more += takes(&g.Posts[i], limit)
+			if old != nil {
+				more -= takes(&old.Posts[i], limit)
 			}
 		}
-		if err := c.checkCap(g.Account, limit, n); err != nil {
+		if err := c.checkCap(g.Account, limit, more); err != nil {
 			return err
 		}
 	}
@@ -71,8 +115,9 @@ func (c *change) checkCaps(g *post.Group, caps []post.Cap) error {
 
 // edit changes the posts of a group that are meant by id: the one with that id,
 // or all. fn returns false for a post that it leaves alone; when it leaves all
-// alone the error wraps ErrState and says why.
-func (s *Store) edit(ctx context.Context, id post.ID, event post.LogEntry, fn func(c *change, g *post.Group, p *post.Post) (bool, error)) (post.Group, error) {
+// alone the error wraps post.ErrState and says why. caps are checked for what the
+// change takes more than before.
+func (s *Store) edit(ctx context.Context, id post.ID, caps []post.Cap, event post.LogEntry, fn func(c *change, old, g *post.Group, p *post.Post) (bool, error)) (post.Group, error) {
 	var out post.Group
 	err := s.update(ctx, s.change(func(c *change) error {
 		g, err := s.group(c.Tx, id)
@@ -86,7 +131,7 @@ func (s *Store) edit(ctx context.Context, id post.ID, event post.LogEntry, fn fu
 				continue
 			}
 			was := p.Status
-			ok, err := fn(c, &g, p)
+			ok, err := fn(c, old, &g, p)
 			if err != nil {
 				return err
 			}
@@ -94,31 +139,32 @@ func (s *Store) edit(ctx context.Context, id post.ID, event post.LogEntry, fn fu
 				why = fmt.Sprintf("post %s on %s is %s", p.ID, p.Connection, was)
 				continue
 			}
-			if was != p.Status && !was.May(p.Status) {
-				return fmt.Errorf("post %s: %s may not become %s: %w", p.ID, was, p.Status, ErrState)
-			}
 			p.UpdatedAt, did = c.now, true
 		}
 		if !did {
-			return fmt.Errorf("%s: %w", why, ErrState)
+			return fmt.Errorf("%s: %w", why, post.ErrState)
 		}
 		g.UpdatedAt = c.now
+		if err := c.checkCaps(old, &g, caps); err != nil {
+			return err
+		}
 		if err := c.put(old, &g); err != nil {
 			return err
 		}
-		event.Group = g.ID
+		e := event
+		e.Group = g.ID
 		if id != g.ID {
-			event.Post = id
+			e.Post, e.Platform = id, g.Posts[distance(g.ID, id)-1].Connection.Platform()
 		}
 		out = g
-		return c.log(event)
+		return c.log(e)
 	}))
 	return out, err
 }
 
 // Cancel takes waiting posts back: a whole group's, or one.
 func (s *Store) Cancel(ctx context.Context, id post.ID, who string) (post.Group, error) {
-	return s.edit(ctx, id, post.LogEntry{Event: "status_changed", Error: "cancelled", Who: who}, func(c *change, g *post.Group, p *post.Post) (bool, error) {
+	return s.edit(ctx, id, nil, post.LogEntry{Event: "status_changed", Error: "cancelled", Who: who}, func(c *change, old, g *post.Group, p *post.Post) (bool, error) {
 		if !p.Status.Editable() {
 			return false, nil
 		}
@@ -127,92 +173,65 @@ func (s *Store) Cancel(ctx context.Context, id post.ID, who string) (post.Group,
 	})
 }
 
-// cancel cancels the editable posts of a group inside a change, and returns how
-// many.
-func (c *change) cancel(g *post.Group, id post.ID, why, who string) (int, error) {
-	old, n := clone(g), 0
-	for i := range g.Posts {
-		p := &g.Posts[i]
-		if p.Status.Editable() && (id.IsZero() || id == p.ID) {
-			p.Status, p.UpdatedAt = post.StatusCancelled, c.now
-			p.Problem = &post.Outcome{Code: "CANCELLED", Message: why, At: c.now}
-			n++
-		}
-	}
-	if n == 0 {
-		return 0, nil
-	}
-	g.UpdatedAt, g.Held = c.now, ""
-	if err := c.put(old, g); err != nil {
-		return 0, err
-	}
-	return n, c.log(post.LogEntry{Group: g.ID, Event: "status_changed", Error: why, Who: who})
-}
-
-// Reschedule moves waiting posts to at; a group's posts keep their distances.
-// caps are checked for the months that gain, the posts' own use left out.
+// Reschedule moves waiting posts to at; a group's posts keep their distances. A
+// draft gets the time and stays a draft. caps are checked for the months that
+// gain, the posts' own use left out.
 func (s *Store) Reschedule(ctx context.Context, id post.ID, at time.Time, caps []post.Cap, who string) (post.Group, error) {
-	return s.schedule(ctx, id, at, caps, who, "rescheduled", func(p *post.Post) bool { return p.Status.Editable() })
+	if at.IsZero() {
+		return post.Group{}, fmt.Errorf("reschedule %s: no time: %w", id, post.ErrState)
+	}
+	return s.schedule(ctx, id, at, caps, who, "rescheduled", func(p *post.Post) (post.Status, bool) { return p.Status, p.Status.Editable() })
 }
 
 // Approve schedules drafts and held posts for at, or for the time they asked for
 // when at is zero.
 func (s *Store) Approve(ctx context.Context, id post.ID, at time.Time, caps []post.Cap, who string) (post.Group, error) {
-	return s.schedule(ctx, id, at, caps, who, "approved", func(p *post.Post) bool { return p.Status == post.StatusDraft })
+	return s.schedule(ctx, id, at, caps, who, "approved", func(p *post.Post) (post.Status, bool) {
+		return post.StatusScheduled, p.Status == post.StatusDraft
+	})
 }
 
-// Retry schedules failed posts anew for at. Parts of a thread that are live stay
-// so: it goes on after them.
+// Retry schedules failed posts anew for at, with all their attempts before them.
+// Parts of a thread that are live stay so: it goes on after them.
 func (s *Store) Retry(ctx context.Context, id post.ID, at time.Time, who string) (post.Group, error) {
-	return s.schedule(ctx, id, at, nil, who, "retry asked for", func(p *post.Post) bool { return p.Status == post.StatusFailed })
+	return s.schedule(ctx, id, at, nil, who, "retry asked for", func(p *post.Post) (post.Status, bool) {
+		return post.StatusScheduled, p.Status == post.StatusFailed
+	})
 }
 
-func (s *Store) schedule(ctx context.Context, id post.ID, at time.Time, caps []post.Cap, who, what string, may func(*post.Post) bool) (post.Group, error) {
-	at = at.UTC().Truncate(time.Second)
-	return s.edit(ctx, id, post.LogEntry{Event: "status_changed", Error: what, Who: who}, func(c *change, g *post.Group, p *post.Post) (bool, error) {
-		if !may(p) {
+// schedule gives posts a time. may says which of them, and what they become.
+func (s *Store) schedule(ctx context.Context, id post.ID, at time.Time, caps []post.Cap, who, what string, may func(*post.Post) (post.Status, bool)) (post.Group, error) {
+	at = wholeSecond(at.UTC())
+	return s.edit(ctx, id, caps, post.LogEntry{Event: "status_changed", Error: what, Who: who}, func(c *change, old, g *post.Group, p *post.Post) (bool, error) {
+		to, ok := may(p)
+		if !ok {
 			return false, nil
 		}
 		when := at
 		if when.IsZero() {
-			when = g.ScheduledAt
+			when = old.ScheduledAt
 		}
 		if when.IsZero() {
-			return false, fmt.Errorf("post %s has no time: say when: %w", p.ID, ErrState)
+			return false, fmt.Errorf("post %s has no time: say when: %w", p.ID, post.ErrState)
 		}
-		if err := c.room(g.Account, p, when, caps); err != nil {
-			return false, err
+		if id == g.ID || len(g.Posts) == 1 {
+			g.ScheduledAt = when
+			if p.Status.Editable() && !old.ScheduledAt.IsZero() && p.SlotAt.After(old.ScheduledAt) {
+				when = when.Add(p.SlotAt.Sub(old.ScheduledAt))
+			}
 		}
-		retried := p.Status == post.StatusFailed
-		p.Status, p.DueAt, p.SlotAt, p.Problem = post.StatusScheduled, when, when, nil
-		if retried {
+		if to == post.StatusScheduled {
+			g.Held = ""
+		}
+		if p.Status == post.StatusFailed {
 			p.Attempts = 0
 		}
-		g.ScheduledAt, g.Held = when, ""
+		if p.Status != to {
+			p.Problem = nil
+		}
+		p.Status, p.DueAt, p.SlotAt = to, when, when
 		return true, nil
 	})
-}
-
-// room checks the caps for one post that will be scheduled for when, without
-// what it uses already.
-func (c *change) room(account post.AccountID, p *post.Post, when time.Time, caps []post.Cap) error {
-	for _, limit := range caps {
-		if limit.Connection != "" && limit.Connection != p.Connection {
-			continue
-		}
-		switch {
-		case limit.Month == 0 && p.Status.Open():
-			continue
-		case limit.Month != 0 && limit.Month != post.MonthOf(when):
-			continue
-		case limit.Month != 0 && counts(p) && post.MonthOf(p.SlotAt) == limit.Month:
-			continue
-		}
-		if err := c.checkCap(account, limit, 1); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Resolve records a person's word about posts of unknown outcome: live, with the
@@ -222,7 +241,7 @@ func (s *Store) Resolve(ctx context.Context, id post.ID, sent bool, r post.Recei
 	if sent {
 		what = "resolved as sent"
 	}
-	return s.edit(ctx, id, post.LogEntry{Event: "status_changed", Error: what, Who: who}, func(c *change, g *post.Group, p *post.Post) (bool, error) {
+	return s.edit(ctx, id, nil, post.LogEntry{Event: "status_changed", Error: what, Who: who}, func(c *change, old, g *post.Group, p *post.Post) (bool, error) {
 		if p.Status != post.StatusUnknown {
 			return false, nil
 		}

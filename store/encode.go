@@ -82,7 +82,7 @@ func newDecoder(b []byte) *decoder {
 
 func (d *decoder) fail() {
 	if d.err == nil {
-		d.err = fmt.Errorf("%w: it ends early", errRecord)
+		d.err = fmt.Errorf("%w: it ends early, or holds what no version writes", errRecord)
 	}
 	d.b = nil
 }
@@ -218,10 +218,10 @@ const (
 	movedSlot
 )
 
-// encodeGroup appends a group with its posts. conns gives the number of each
-// post's connection.
+// encodeGroup appends a group with its posts to a record that [startRecord] began.
+// conns gives the number of each post's connection.
 func encodeGroup(b []byte, g *post.Group, account uint32, conns []uint32) []byte {
-	e := newEncoder(b)
+	e := &encoder{b}
 	base := g.CreatedAt.Unix()
 	has := 0
 	set := func(bit int, ok bool) {
@@ -360,6 +360,7 @@ func encodePost(e *encoder, p *post.Post, conn uint32, base int64) {
 // connection numbers.
 func decodeGroup(key, b []byte, names *registry) (post.Group, error) {
 	d := newDecoder(b)
+	d.take(d.count()) // the history
 	var g post.Group
 	copy(g.ID[:], key)
 	has := d.small()
@@ -433,6 +434,9 @@ func decodePost(d *decoder, base int64, names *registry) (p post.Post) {
 	has := int(d.byte())
 	conn := uint32(d.small())
 	p.Status = post.Status(d.byte())
+	if p.Status < post.StatusDraft || p.Status > post.StatusCancelled {
+		d.fail()
+	}
 	p.DueAt = d.since(base)
 	p.UpdatedAt = d.since(base)
 	p.SlotAt = p.DueAt

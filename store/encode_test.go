@@ -2,6 +2,8 @@ package store
 
 import (
 	"reflect"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,7 +47,7 @@ func TestAGroupReadsBackAsItWasWritten(t *testing.T) {
 		return g
 	}()} {
 		conns := []uint32{1, 2}[:len(g.Posts)]
-		got, err := decodeGroup(g.ID[:], encodeGroup(nil, g, 1, conns), testNames())
+		got, err := decodeGroup(g.ID[:], encodeGroup(startRecord(nil, nil), g, 1, conns), testNames())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +58,8 @@ func TestAGroupReadsBackAsItWasWritten(t *testing.T) {
 }
 
 func FuzzDecodeGroup(f *testing.F) {
-	f.Add(encodeGroup(nil, fullGroup(), 1, []uint32{1, 2}))
+	f.Add(encodeGroup(startRecord(nil, nil), fullGroup(), 1, []uint32{1, 2}))
+	f.Add(encodeGroup(startRecord(nil, appendEvent(nil, &post.LogEntry{Group: fullGroup().ID, Event: "publish_failed", Error: "x", Attempt: 2, Who: "me"})), fullGroup(), 1, []uint32{1, 2}))
 	f.Add([]byte{recordVersion})
 	key := make([]byte, post.IDLen)
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -64,5 +67,83 @@ func FuzzDecodeGroup(f *testing.F) {
 		if err == nil && len(g.Posts) > len(b) {
 			t.Errorf("%d posts out of %d bytes", len(g.Posts), len(b))
 		}
+	})
+}
+
+func TestHistoryReadsBackAndMakesRoom(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	g := group("x", start, "twitter-1", "linkedin-2")
+	if err := r.Create(t.Context(), g, nil, "me"); err != nil {
+		t.Fatal(err)
+	}
+	r.forward(time.Minute)
+	var l post.Lease
+	for _, held := range must[[]post.Lease](t)(r.Acquire(t.Context(), time.Minute, 2)) {
+		if held.Connection == "twitter-1" {
+			l = held
+		}
+	}
+	id := r.next(l, nil).Delivery.Post.ID
+	if err := r.Finish(t.Context(), l, post.Done{ID: id, Status: post.StatusFailed, Outcome: &post.Outcome{Code: "RATE_LIMITED", Message: "slow down", HTTPStatus: 429, Retryable: true}}); err != nil {
+		t.Fatal(err)
+	}
+	want := []post.LogEntry{
+		{Post: g.ID.Add(1), Platform: "twitter", Event: "scheduled", Who: "me", At: start},
+		{Post: g.ID.Add(2), Platform: "linkedin", Event: "scheduled", Who: "me", At: start},
+		{Post: id, Platform: "twitter", Event: "processing", At: start.Add(time.Minute)},
+		{Post: id, Platform: "twitter", Event: "publish_attempted", Attempt: 1, At: start.Add(time.Minute)},
+		{Post: id, Platform: "twitter", Event: "publish_failed", Attempt: 1, At: start.Add(time.Minute), Error: "slow down", ErrorCode: "RATE_LIMITED", Status: 429, Retryable: true},
+	}
+	got := must[[]post.LogEntry](t)(r.Log(t.Context(), g.ID))
+	seen := map[post.ID]bool{}
+	for i := range got {
+		if got[i].Group != g.ID || seen[got[i].ID] {
+			t.Errorf("entry %d: %+v, want an id of its own and group %s", i, got[i], g.ID)
+		}
+		seen[got[i].ID] = true
+		got[i].ID, got[i].Group = post.ID{}, post.ID{}
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("history\n%+v\nwant\n%+v", got, want)
+	}
+	for i := range 400 { // a history that goes on for ever
+		if err := r.update(t.Context(), r.change(func(c *change) error {
+			return c.log(post.LogEntry{Group: g.ID, Event: "status_changed", Error: strings.Repeat("y", 100) + strconv.Itoa(i)})
+		})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got = must[[]post.LogEntry](t)(r.Log(t.Context(), g.ID))
+	if last := got[len(got)-1]; len(got) > 200 || !strings.HasSuffix(last.Error, "399") {
+		t.Errorf("%d events, the last is %+v; want fewer than 200, ending with 399", len(got), last)
+	}
+}
+
+// FuzzDecodeRecords gives damaged bytes to every other decoder: none may panic.
+func FuzzDecodeRecords(f *testing.F) {
+	base := post.MakeID(start, [5]byte{1}, 0)
+	var rows encoder
+	rows.byte(recordVersion)
+	rows.int(start.Unix())
+	encodeRow(&rows, &post.Row{N: 1, Line: 2, Decision: post.Held, Group: base.Add(1), Why: "why", UID: "uid", Problems: []post.Problem{{Got: "x"}}}, base, start.Unix())
+	encodeRow(&rows, &post.Row{N: 2, Line: 3, Decision: post.Unchanged, Group: post.ID{9}}, base, start.Unix())
+	f.Add(rows.b)
+	f.Add(appendEvent(nil, &post.LogEntry{Group: base, Post: base.Add(1), Event: "publish_failed", Error: "e", Status: 500, Attempt: 3, Who: "w", ErrorCode: "c"}))
+	f.Add(newRunEntry(start, 1, 0).append([]byte{recordVersion}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		key := append(base[:], key4(1)...)
+		if rows, err := decodeRows(key, b); err == nil && len(rows) > len(b) {
+			t.Errorf("%d rows out of %d bytes", len(rows), len(b))
+		}
+		_, _ = decodeConn(key, b)
+		_, _ = readOpen(key, b)
+		if block, err := readBlock(key, b); err == nil {
+			block.find(newRunEntry(start, 1, 0))
+		}
+		for d := (&decoder{b: b}); len(d.b) > 0; {
+			asLogged(decodeEvent(d, base), fullGroup())
+		}
+		_, _, _ = splitRecord(key, b)
 	})
 }

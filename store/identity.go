@@ -19,60 +19,108 @@ import (
 // many read the run once.
 
 const (
-	runBlock  = 512 // entries in a block
-	keySize   = 8 + 8 + 4
-	twinSize  = 8 + 4
-	runsAtOne = 200 // blocks in one commit
+	runEntries = 512 // entries in a block
+	keySize    = 8 + 8 + 4
+	twinSize   = 8 + 4
+	runsAtOnce = 200 // blocks in one commit
 )
+
+type keyEntry struct {
+	key, version uint64
+	row          uint32
+}
+
+func (e keyEntry) append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, e.key)
+	b = binary.BigEndian.AppendUint64(b, e.version)
+	return binary.BigEndian.AppendUint32(b, e.row)
+}
+
+type twinEntry struct {
+	twin uint64
+	row  uint32
+}
+
+func (e twinEntry) append(b []byte) []byte {
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(b, e.twin), e.row)
+}
+
+// byHash keeps entries apart by the first bits of their hash, so that what grows,
+// and what is sorted, stays small.
+type byHash[E any] [64][]E
+
+func (h *byHash[E]) add(hash uint64, e E) { h[hash>>58] = append(h[hash>>58], e) }
 
 // writeRuns writes the stage's runs.
 func (t *Stage) writeRuns(ctx context.Context) error {
-	slices.SortFunc(t.keys, func(a, b keyEntry) int { return cmp.Compare(a.key, b.key) })
-	slices.SortFunc(t.twins, func(a, b twinEntry) int { return cmp.Compare(a.twin, b.twin) })
-	err := t.writeRun(ctx, bucketKeyRuns, len(t.keys), func(b []byte, i int) []byte {
-		e := t.keys[i]
-		return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, e.key), e.version), e.row)
+	err := writeRun(ctx, t, bucketKeyRuns, keySize, &t.keys, func(a, b keyEntry) int {
+		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.row, b.row))
 	})
 	if err != nil {
 		return err
 	}
-	t.keys = nil
-	err = t.writeRun(ctx, bucketTwinRuns, len(t.twins), func(b []byte, i int) []byte {
-		return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(b, t.twins[i].twin), t.twins[i].row)
+	return writeRun(ctx, t, bucketTwinRuns, twinSize, &t.twins, func(a, b twinEntry) int {
+		return cmp.Or(cmp.Compare(a.twin, b.twin), cmp.Compare(a.row, b.row))
 	})
-	t.twins = nil
-	return err
 }
 
-func (t *Stage) writeRun(ctx context.Context, bucket []byte, n int, entry func(b []byte, i int) []byte) error {
-	for at := 0; at < n; {
-		end := min(n, at+runBlock*runsAtOne)
-		from := at
+// writeRun sorts entries and writes them, and lets go of them.
+func writeRun[E interface{ append([]byte) []byte }](ctx context.Context, t *Stage, bucket []byte, size int, entries *byHash[E], order func(a, b E) int) error {
+	var blocks [][]byte
+	flush := func() error {
 		err := t.s.update(ctx, func(tx *bolt.Tx) error {
 			b := tx.Bucket(bucket)
 			b.FillPercent = ascending
-			for i := from; i < end; i += runBlock {
-				var block []byte
-				for j := i; j < min(end, i+runBlock); j++ {
-					block = entry(block, j)
-				}
-				if err := b.Put(append(t.base[:post.IDLen:post.IDLen], block[:8]...), block); err != nil {
+			for _, block := range blocks {
+				if err := b.Put(runStart(t.base, block, size), block); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
-		if err != nil {
-			return err
+		blocks = blocks[:0]
+		return err
+	}
+	var block []byte
+	n := 0
+	for i, part := range entries {
+		slices.SortFunc(part, order)
+		for _, e := range part {
+			block = e.append(block)
+			if n++; n%runEntries != 0 {
+				continue
+			}
+			blocks, block = append(blocks, block), make([]byte, 0, len(block))
+			if len(blocks) == runsAtOnce {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
 		}
-		at = end
+		entries[i] = nil
+	}
+	if len(block) > 0 {
+		blocks = append(blocks, block)
+	}
+	return flush()
+}
+
+// runStart is the key of a block: import, and hash and row of the first entry.
+func runStart(imp post.ID, block []byte, size int) []byte {
+	return slices.Concat(imp[:], block[:8], block[size-4:size])
+}
+
+// checkRun refuses a block that is not made of whole entries.
+func checkRun(k, block []byte, size int) error {
+	if len(k) != post.IDLen+8+4 || len(block) == 0 || len(block)%size != 0 {
+		return fmt.Errorf("identities %x: %w", k, errRecord)
 	}
 	return nil
 }
 
 // walkRun calls fn for each of the sorted hashes that the run of an import has,
 // with its entry.
-func walkRun(tx *bolt.Tx, bucket []byte, imp post.ID, size int, sorted []uint64, fn func(at int, entry []byte)) {
+func walkRun(tx *bolt.Tx, bucket []byte, imp post.ID, size int, sorted []uint64, fn func(at int, entry []byte)) error {
 	c := tx.Bucket(bucket).Cursor()
 	for i := 0; i < len(sorted); {
 		k, block := c.Seek(binary.BigEndian.AppendUint64(imp[:post.IDLen:post.IDLen], sorted[i]))
@@ -87,11 +135,14 @@ func walkRun(tx *bolt.Tx, bucket []byte, imp post.ID, size int, sorted []uint64,
 			// Before the run's first block, or there is none: go on at its first hash.
 			k, _ = c.Seek(binary.BigEndian.AppendUint64(imp[:post.IDLen:post.IDLen], sorted[i]))
 			if k == nil || !bytes.HasPrefix(k, imp[:]) {
-				return
+				return nil
 			}
 			next, _ := slices.BinarySearch(sorted[i:], binary.BigEndian.Uint64(k[12:]))
 			i += next
 			continue
+		}
+		if err := checkRun(k, block, size); err != nil {
+			return err
 		}
 		last := binary.BigEndian.Uint64(block[len(block)-size:])
 		for e := 0; e < len(block) && i < len(sorted); {
@@ -112,12 +163,13 @@ func walkRun(tx *bolt.Tx, bucket []byte, imp post.ID, size int, sorted []uint64,
 		if i < len(sorted) {
 			// In the gap up to the next block there is nothing.
 			if k, _ = c.Next(); k == nil || !bytes.HasPrefix(k, imp[:]) {
-				return
+				return nil
 			}
 			next, _ := slices.BinarySearch(sorted[i:], binary.BigEndian.Uint64(k[12:]))
 			i += next
 		}
 	}
+	return nil
 }
 
 // MatchKeys finds which of the sorted row keys the revisions of a lineage have,
@@ -177,6 +229,9 @@ func (s *Store) MissingKeys(ctx context.Context, account post.AccountID, lineage
 	err = s.view(ctx, func(tx *bolt.Tx) error {
 		c := tx.Bucket(bucketKeyRuns).Cursor()
 		for k, block := c.Seek(imp.ID[:]); k != nil && bytes.HasPrefix(k, imp.ID[:]); k, block = c.Next() {
+			if err := checkRun(k, block, keySize); err != nil {
+				return err
+			}
 			for ; len(block) >= keySize; block = block[keySize:] {
 				if _, ok := slices.BinarySearch(sorted, binary.BigEndian.Uint64(block)); !ok {
 					out = append(out, post.Match{At: -1, Import: imp.ID, Row: int(binary.BigEndian.Uint32(block[16:])), Version: binary.BigEndian.Uint64(block[8:])})
@@ -188,15 +243,17 @@ func (s *Store) MissingKeys(ctx context.Context, account post.AccountID, lineage
 	if err != nil {
 		return nil, err
 	}
-	return s.withGroups(ctx, imp, out)
+	if out, err = s.withGroups(ctx, imp, out); err != nil {
+		return nil, err
+	}
+	return s.standing(ctx, imp, out)
 }
 
-// matchRun matches sorted against one import. Of an import that was undone only
-// rows count whose group is not wholly cancelled: the others may come again.
+// matchRun matches sorted against one import.
 func (s *Store) matchRun(ctx context.Context, imp post.Import, bucket []byte, size int, sorted []uint64, want func(at int) bool) ([]post.Match, error) {
 	var out []post.Match
 	err := s.view(ctx, func(tx *bolt.Tx) error {
-		walkRun(tx, bucket, imp.ID, size, sorted, func(at int, e []byte) {
+		return walkRun(tx, bucket, imp.ID, size, sorted, func(at int, e []byte) {
 			if !want(at) {
 				return
 			}
@@ -206,25 +263,91 @@ func (s *Store) matchRun(ctx context.Context, imp post.Import, bucket []byte, si
 			}
 			out = append(out, m)
 		})
-		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	if out, err = s.withGroups(ctx, imp, out); err != nil || !imp.Undone {
-		return out, err
+	if out, err = s.withGroups(ctx, imp, out); err != nil {
+		return nil, err
 	}
-	kept := out[:0]
-	for _, m := range out {
-		g, err := s.Group(ctx, m.Group)
+	return s.standing(ctx, imp, out)
+}
+
+// standing leaves out matches whose group was taken back: with its import, or by
+// a revision that said otherwise. When its row comes again, it is new. A group
+// that a person cancelled stays cancelled, and its row known.
+func (s *Store) standing(ctx context.Context, imp post.Import, ms []post.Match) ([]post.Match, error) {
+	n, _ := s.names.accountNumber(imp.Account)
+	kept := ms[:0]
+	for page := range slices.Chunk(ms, matchesAtOnce) {
+		err := s.view(ctx, func(tx *bolt.Tx) error {
+			if !imp.Undone && tx.Bucket(bucketMeta).Get(withdrawnKey(n)) == nil {
+				kept = append(kept, page...)
+				return nil
+			}
+			for _, m := range page {
+				g, err := s.group(tx, m.Group)
+				if err != nil {
+					return err
+				}
+				if g.Status() != post.StatusCancelled || !imp.Undone && !withdrawn(&g) {
+					kept = append(kept, m)
+				}
+			}
+			return nil
+		})
 		if err != nil {
 			return nil, err
 		}
-		if g.Status() != post.StatusCancelled {
-			kept = append(kept, m)
-		}
 	}
 	return kept, nil
+}
+
+// matchesAtOnce is how many groups one read of standing looks at.
+const matchesAtOnce = 5000
+
+// Why a post was cancelled, as its outcome's code says.
+const (
+	codeReplaced = "REPLACED" // a revision of its file says otherwise
+	codeUndone   = "UNDONE"   // with the import that brought it
+)
+
+// withdrawn reports whether a cancelled group was taken back other than by a
+// person's word about it.
+func withdrawn(g *post.Group) bool {
+	return slices.ContainsFunc(g.Posts, func(p post.Post) bool {
+		return p.Problem != nil && (p.Problem.Code == codeReplaced || p.Problem.Code == codeUndone)
+	})
+}
+
+// withdrawnKey is in meta once an account has groups that were withdrawn.
+func withdrawnKey(account uint32) []byte { return append([]byte("withdrawn"), key4(account)...) }
+
+// withdraw cancels the editable posts of a group and returns how many. code says
+// why, and text says it for people.
+func (c *change) withdraw(g *post.Group, code, text, who string) (int, error) {
+	old, n := clone(g), 0
+	for i := range g.Posts {
+		if p := &g.Posts[i]; p.Status.Editable() {
+			p.Status, p.UpdatedAt = post.StatusCancelled, c.now
+			p.Problem = &post.Outcome{Code: code, Message: text, At: c.now}
+			n++
+		}
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	g.UpdatedAt, g.Held = c.now, ""
+	account, _ := c.s.names.accountNumber(g.Account)
+	if b, k := c.Bucket(bucketMeta), withdrawnKey(account); b.Get(k) == nil {
+		if err := b.Put(k, nil); err != nil {
+			return 0, err
+		}
+	}
+	if err := c.put(old, g); err != nil {
+		return 0, err
+	}
+	return n, c.log(post.LogEntry{Group: g.ID, Event: "status_changed", Error: text, Who: who})
 }
 
 // withGroups fills in the group of each match, from the import's rows in order.

@@ -152,20 +152,27 @@ func rowBlock(tx *bolt.Tx, imp post.ID, n int) ([]post.Row, error) {
 	if k == nil || !bytes.HasPrefix(k, imp[:]) {
 		return nil, nil
 	}
-	d := newDecoder(v)
-	at := d.int()
-	first := int(binary.BigEndian.Uint32(k[12:]))
-	var rows []post.Row
-	for d.err == nil && len(d.b) > 0 {
-		rows = append(rows, decodeRow(d, first+len(rows), imp, at))
-	}
-	if err := d.done("rows", k); err != nil {
+	rows, err := decodeRows(k, v)
+	if err != nil {
 		return nil, err
 	}
 	if len(rows) == 0 || rows[len(rows)-1].N < n {
 		return nil, nil
 	}
 	return rows, nil
+}
+
+// decodeRows reads a block of rows.
+func decodeRows(k, v []byte) ([]post.Row, error) {
+	imp := post.ID(k[:post.IDLen])
+	n := int(binary.BigEndian.Uint32(k[post.IDLen:]))
+	d := newDecoder(v)
+	at := d.int()
+	var rows []post.Row
+	for d.err == nil && len(d.b) > 0 {
+		rows = append(rows, decodeRow(d, n+len(rows), imp, at))
+	}
+	return rows, d.done("rows", k)
 }
 
 // EachGroup calls fn with the groups an import brought, in row order. No read is
@@ -215,8 +222,8 @@ func (s *Store) importPage(tx *bolt.Tx, imp, at post.ID, most int) (page []post.
 }
 
 // UndoImport cancels what is still waiting of an import, and returns how many
-// posts that were and how many are past that. The import is marked first, so
-// that after a crash the next call goes on.
+// posts that were and how many are past that. The import is marked first; after a
+// crash the next open goes on.
 func (s *Store) UndoImport(ctx context.Context, id post.ID, who string) (cancelled, left int, err error) {
 	err = s.update(ctx, func(tx *bolt.Tx) error {
 		r, err := getImport(tx, id)
@@ -234,42 +241,87 @@ func (s *Store) UndoImport(ctx context.Context, id post.ID, who string) (cancell
 				return err
 			}
 		}
+		if err := tx.Bucket(bucketUndoing).Put(id[:], []byte(who)); err != nil {
+			return err
+		}
 		return putImport(tx, r)
 	})
 	if err != nil {
 		return 0, 0, err
 	}
+	return s.undo(ctx, id)
+}
+
+// undo does what an import marked as undone still wants.
+func (s *Store) undo(ctx context.Context, id post.ID) (cancelled, left int, err error) {
+	cancelled, left, err = s.eachOfImport(ctx, id, func(c *change, g *post.Group) (did, kept int, err error) {
+		who := string(c.Bucket(bucketUndoing).Get(id[:]))
+		did, err = c.withdraw(g, codeUndone, "the import was undone", who)
+		for i := range g.Posts {
+			if g.Posts[i].Status != post.StatusCancelled {
+				kept++
+			}
+		}
+		return did, kept, err
+	})
+	if err != nil {
+		return cancelled, left, err
+	}
+	return cancelled, left, s.update(ctx, func(tx *bolt.Tx) error { return tx.Bucket(bucketUndoing).Delete(id[:]) })
+}
+
+// HoldImport makes drafts of what still waits of an import, with the reason, and
+// returns how many posts that were.
+func (s *Store) HoldImport(ctx context.Context, id post.ID, why, who string) (held int, err error) {
+	held, _, err = s.eachOfImport(ctx, id, func(c *change, g *post.Group) (did, _ int, err error) {
+		old := clone(g)
+		for i := range g.Posts {
+			if p := &g.Posts[i]; p.Status == post.StatusScheduled {
+				p.Status, p.UpdatedAt = post.StatusDraft, c.now
+				did++
+			}
+		}
+		if did == 0 {
+			return 0, 0, nil
+		}
+		g.Held, g.UpdatedAt = why, c.now
+		if err := c.put(old, g); err != nil {
+			return 0, 0, err
+		}
+		return did, 0, c.log(post.LogEntry{Group: g.ID, Event: "status_changed", Error: why, Who: who})
+	})
+	return held, err
+}
+
+// eachOfImport changes the groups of an import in bounded steps, each durable,
+// and adds up what fn counts.
+func (s *Store) eachOfImport(ctx context.Context, id post.ID, fn func(c *change, g *post.Group) (a, b int, err error)) (a, b int, err error) {
 	for at, more := id, true; more; {
-		did, kept := 0, 0
 		var next post.ID
 		var again bool
+		var da, db int
 		err := s.update(ctx, s.change(func(c *change) error {
-			did, kept = 0, 0
-			page, n, m, err := s.importPage(c.Tx, id, at, 500)
+			da, db = 0, 0
+			page, n, m, err := s.importPage(c.Tx, id, at, 2000)
 			next, again = n, m
 			if err != nil {
 				return err
 			}
 			for i := range page {
-				n, err := c.cancel(&page[i], post.ID{}, "the import was undone", who)
+				x, y, err := fn(c, &page[i])
 				if err != nil {
 					return err
 				}
-				did += n
-				for j := range page[i].Posts {
-					if page[i].Posts[j].Status != post.StatusCancelled {
-						kept++
-					}
-				}
+				da, db = da+x, db+y
 			}
 			return nil
 		}))
 		if err != nil {
-			return cancelled, left, err
+			return a, b, err
 		}
-		cancelled, left, at, more = cancelled+did, left+kept, next, again
+		a, b, at, more = a+da, b+db, next, again
 	}
-	return cancelled, left, nil
+	return a, b, nil
 }
 
 // Dirty lists imports whose posts changed since Clean, at most most.

@@ -15,8 +15,10 @@ import (
 //	accounts  account name                        → number(4)
 //	conns     number(4)                           → connection record
 //	connIDs   account(4) connection id            → number(4)
-//	groups    group(12)                           → group record, with its posts; ids ascend
-//	open      conn(4) due(4) post(12)             → index of the post in its group(1), status(1)
+//	groups    group(12)                           → group record, with its posts and history; ids ascend
+//	open      conn(4) due(4) post(12)             → index of the post in its group(1), and import(12) at the end of a run's head
+//	runs      conn(4) import(12) last entry(8)    → block of posts that wait, as index.go has it
+//	flight    conn(4) post(12)                    → index of the post in its group(1): the intent to send is written, the outcome is not
 //	wake      due(4) conn(4)                      → nothing: connections by when they next have work
 //	imports   import(12)                          → import record
 //	digests   account(4) sha256(32)               → import(12)
@@ -26,13 +28,13 @@ import (
 //	twinruns  import(12) first hash(8)            → block of sorted row twins
 //	usage     account(4) conn(4) month(4)         → posts promised(4); month 0 counts what is active
 //	totals    status(1)                           → posts(8)
-//	log       group(12) number(4)                 → log record
 //	dirty     import(12)                          → changes(8)
 //	stages    stage(12)                           → nothing: unsealed; all ids with its machine part are hidden
+//	undoing   import(12)                          → who asked for it: not all of it is cancelled yet
 //
-// Only wake and totals are rewritten all the time. open is keyed by connection
-// first, which is what makes an import cheap (STORE §7: key order beats every
-// setting).
+// Only wake and totals are rewritten all the time. open and runs are keyed by
+// connection first, and a run is written in blocks, which is what makes an import
+// cheap (STORE §7: key order beats every setting).
 var (
 	bucketMeta     = []byte("meta")
 	bucketAccounts = []byte("accounts")
@@ -40,6 +42,8 @@ var (
 	bucketConnIDs  = []byte("connIDs")
 	bucketGroups   = []byte("groups")
 	bucketOpen     = []byte("open")
+	bucketRuns     = []byte("runs")
+	bucketFlight   = []byte("flight")
 	bucketWake     = []byte("wake")
 	bucketImports  = []byte("imports")
 	bucketDigests  = []byte("digests")
@@ -49,15 +53,15 @@ var (
 	bucketTwinRuns = []byte("twinruns")
 	bucketUsage    = []byte("usage")
 	bucketTotals   = []byte("totals")
-	bucketLog      = []byte("log")
 	bucketDirty    = []byte("dirty")
 	bucketStages   = []byte("stages")
+	bucketUndoing  = []byte("undoing")
 )
 
 var buckets = [][]byte{
-	bucketMeta, bucketAccounts, bucketConns, bucketConnIDs, bucketGroups, bucketOpen, bucketWake, bucketImports,
-	bucketDigests, bucketLineages, bucketRows, bucketKeyRuns, bucketTwinRuns, bucketUsage, bucketTotals, bucketLog,
-	bucketDirty, bucketStages,
+	bucketMeta, bucketAccounts, bucketConns, bucketConnIDs, bucketGroups, bucketOpen, bucketRuns, bucketFlight, bucketWake, bucketImports,
+	bucketDigests, bucketLineages, bucketRows, bucketKeyRuns, bucketTwinRuns, bucketUsage, bucketTotals,
+	bucketDirty, bucketStages, bucketUndoing,
 }
 
 var metaFormat = []byte("format")
@@ -68,6 +72,14 @@ const ascending = 0.9
 // seconds gives an instant as four bytes hold it: whole seconds until 2106.
 func seconds(t time.Time) uint32 {
 	return uint32(max(0, min(t.Unix(), 1<<32-1)))
+}
+
+// wholeSecond rounds up: nothing goes out before its time.
+func wholeSecond(t time.Time) time.Time {
+	if t.IsZero() || t.Nanosecond() == 0 {
+		return t
+	}
+	return t.Truncate(time.Second).Add(time.Second)
 }
 
 // openKey is conn, due, post.
@@ -82,23 +94,9 @@ func openDue(k []byte) time.Time {
 	return time.Unix(int64(binary.BigEndian.Uint32(k[4:])), 0).UTC()
 }
 
-func openPost(k []byte) (id post.ID) {
-	copy(id[:], k[8:])
-	return id
-}
-
 // wakeKey is due, conn.
 func wakeKey(due uint32, conn uint32) []byte {
 	return binary.BigEndian.AppendUint32(key4(due), conn)
-}
-
-// before returns the id n places before id.
-func before(id post.ID, n int) post.ID {
-	low := uint64(binary.BigEndian.Uint32(id[8:])) & 0xffffff
-	out := id
-	low -= uint64(n) // a group never spans two seconds, so nothing is borrowed
-	out[9], out[10], out[11] = byte(low>>16), byte(low>>8), byte(low)
-	return out
 }
 
 // usageKey is account, connection, month; month 0 is what is active now.

@@ -34,15 +34,20 @@ const format = 1
 type Options struct {
 	Now     func() time.Time // the store's clock; default time.Now
 	Timeout time.Duration    // how long to wait for another process; default 1 s
-	MaxSize int64            // bytes the file may have; 0 for no bound
+	MaxSize int64            // bytes beyond which nothing new is taken ([post.ErrFull]); 0 for no bound
 	Log     *slog.Logger     // default none
 	Who     string           // what other processes are told about us
+
+	// For tests of failing disks and of crashes.
+	openFile     func(string, int, os.FileMode) (*os.File, error)
+	beforeCommit func() error
 }
 
 // A Store is an open store. Its methods may be called at the same time.
 type Store struct {
 	db   *bolt.DB
 	path string
+	max  int64
 	now  func() time.Time
 	log  *slog.Logger
 
@@ -58,8 +63,9 @@ type Store struct {
 	failOnce sync.Once
 	failure  atomic.Pointer[error]
 
-	started chan struct{} // closed once the committer runs
-	leases  leaseTable
+	leases leaseTable
+
+	beforeCommit func() error
 }
 
 // holder is written beside the file, for the message that another process gets.
@@ -98,26 +104,43 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
 	s := &Store{
-		db: db, path: path, now: o.Now, log: o.Log,
+		db: db, path: path, max: o.MaxSize, now: o.Now, log: o.Log,
 		writes: make(chan *write, mostTogether), closing: make(chan struct{}), committed: make(chan struct{}),
-		failed: make(chan struct{}), started: make(chan struct{}),
+		failed: make(chan struct{}), beforeCommit: o.beforeCommit,
 	}
-	s.leases.held = map[uint32]*held{}
-	if err := s.start(o.Who); err != nil {
+	s.leases.held = map[uint32]holding{}
+	if err := s.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), db.Close())
 	}
-	close(s.started)
 	go s.commitLoop()
+	if err := errors.Join(s.mend(), s.sayWho(o.Who)); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), s.Close())
+	}
 	return s, nil
 }
 
+// reserve is what the file may grow beyond MaxSize, so that the outcome of every
+// post that was taken still finds room.
+const reserve = 64 << 20
+
 func options(o Options) *bolt.Options {
-	opt := &bolt.Options{Timeout: o.Timeout, MaxSize: int(o.MaxSize), FreelistType: bolt.FreelistArrayType}
-	if runtime.GOOS != "windows" && o.MaxSize == 0 && ^uint(0)>>63 == 1 {
+	opt := &bolt.Options{Timeout: o.Timeout, FreelistType: bolt.FreelistArrayType, OpenFile: o.openFile}
+	if o.MaxSize > 0 {
+		opt.MaxSize = int(o.MaxSize + reserve)
+	}
+	if size := int64(16) << 30; runtime.GOOS != "windows" && ^uint(0)>>63 == 1 {
 		// Address space only: it spares remaps, which wait for every reader.
-		opt.InitialMmapSize = 16 << 30
+		opt.InitialMmapSize = int(size)
 	}
 	return opt
+}
+
+// room refuses new things in a store that is full.
+func (s *Store) room(tx *bolt.Tx) error {
+	if s.max > 0 && tx.Size()-int64(s.db.Stats().FreePageN*s.db.Info().PageSize) > s.max {
+		return post.ErrFull
+	}
+	return nil
 }
 
 func inUse(path string) error {
@@ -178,9 +201,12 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// start reads what the store must know in memory and mends what a crash left.
-func (s *Store) start(who string) error {
-	err := s.db.Update(func(tx *bolt.Tx) error {
+// load reads what the store must know in memory, and voids all leases.
+func (s *Store) load() error {
+	if _, err := rand.Read(s.ids.machine[:]); err != nil {
+		return err
+	}
+	return s.db.Update(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
 		if meta == nil {
 			return errors.New("not a postroom store")
@@ -196,25 +222,53 @@ func (s *Store) start(who string) error {
 		if err := s.names.load(tx); err != nil {
 			return err
 		}
-		return s.wakeAll(tx)
+		return s.voidLeases(tx)
 	})
+}
+
+// mend goes on with what a crash cut off: stages that were never sealed are swept
+// away, and imports that were being undone are undone.
+func (s *Store) mend() error {
+	ctx := context.Background()
+	stages, err := s.keysOf(ctx, bucketStages)
 	if err != nil {
 		return err
 	}
-	if _, err := rand.Read(s.ids.machine[:]); err != nil {
+	for _, base := range stages {
+		if err := s.sweepStage(ctx, base); err != nil {
+			return fmt.Errorf("sweep the unsealed import %s: %w", base, err)
+		}
+	}
+	undone, err := s.keysOf(ctx, bucketUndoing)
+	if err != nil {
 		return err
 	}
-	if err := s.sweep(); err != nil {
-		return fmt.Errorf("sweep unsealed imports: %w", err)
+	for _, imp := range undone {
+		if _, _, err := s.undo(ctx, imp); err != nil {
+			return fmt.Errorf("undo the import %s: %w", imp, err)
+		}
 	}
+	return nil
+}
+
+// keysOf returns the keys of a bucket that has ids for keys.
+func (s *Store) keysOf(ctx context.Context, bucket []byte) (ids []post.ID, err error) {
+	err = s.view(ctx, func(tx *bolt.Tx) error {
+		return tx.Bucket(bucket).ForEach(func(k, _ []byte) error {
+			ids = append(ids, post.ID(k))
+			return nil
+		})
+	})
+	return ids, err
+}
+
+// sayWho leaves word of who holds the store.
+func (s *Store) sayWho(who string) error {
 	h, err := json.Marshal(holder{os.Getpid(), who, s.now()})
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(holderPath(s.path), h, 0o600); err != nil {
-		return fmt.Errorf("say who holds it: %w", err)
-	}
-	return nil
+	return os.WriteFile(holderPath(s.path), h, 0o600)
 }
 
 // Close waits for the change that is being written and closes the file. It does
@@ -224,7 +278,10 @@ func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closing)
 		<-s.committed
-		err = errors.Join(os.Remove(holderPath(s.path)), s.db.Close())
+		if err = os.Remove(holderPath(s.path)); errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
+		err = errors.Join(err, s.db.Close())
 	})
 	return err
 }
@@ -377,7 +434,7 @@ func (s *Store) register(ctx context.Context, account post.AccountID, conns []po
 	if err != nil {
 		return err
 	}
-	return s.view(ctx, s.names.load)
+	return s.view(context.WithoutCancel(ctx), s.names.load) // what is on disk must be known
 }
 
 // number returns the number stored under key, and gives the next one when there

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -14,68 +13,90 @@ import (
 	"github.com/postroom/postroom/post"
 )
 
-// ErrFenced says that a lease ended: another holder may be at work, and nothing
-// was written.
-var ErrFenced = errors.New("the lease is over")
-
-// A leaseTable knows who may send. It lives in memory: the file lock makes this
-// process the only one, and epochs on disk outlive it.
+// A leaseTable knows until when the leases of this process run, by the monotonic
+// clock. Who holds a connection, and under which epoch, is on disk and decides
+// what may be written; how long lives here, as the file lock makes this process
+// the only one.
 type leaseTable struct {
 	mu   sync.Mutex
-	held map[uint32]*held
+	held map[uint32]holding
 }
 
-type held struct {
+type holding struct {
 	epoch uint64
 	until time.Time
+	void  bool // it ran out, and somebody is about to take the connection over
 }
 
-func (t *leaseTable) isHeld(conn uint32) bool {
+// set notes a lease that is on disk.
+func (t *leaseTable) set(conn uint32, h holding) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.held[conn] != nil
+	t.held[conn] = h
 }
 
-func (t *leaseTable) set(conn uint32, h *held) {
+// drop forgets a lease that was given back, or taken over, on disk.
+func (t *leaseTable) drop(conn uint32, epoch uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if h == nil {
+	if t.held[conn].epoch == epoch {
 		delete(t.held, conn)
-	} else {
-		t.held[conn] = h
 	}
 }
 
-// expired returns connections whose holder let its time pass.
-func (t *leaseTable) expired(now time.Time) []uint32 {
+// renew lengthens a lease, unless it is over.
+func (t *leaseTable) renew(conn uint32, epoch uint64, until time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var out []uint32
+	h, ok := t.held[conn]
+	if !ok || h.epoch != epoch || h.void {
+		return false
+	}
+	t.held[conn] = holding{epoch: epoch, until: until}
+	return true
+}
+
+// expire returns the leases whose holder let their time pass. From here on they
+// cannot be renewed.
+func (t *leaseTable) expire(now time.Time) map[uint32]uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out map[uint32]uint64
 	for n, h := range t.held {
-		if !h.until.After(now) {
-			out = append(out, n)
+		if h.until.After(now) {
+			continue
 		}
+		if out == nil {
+			out = map[uint32]uint64{}
+		}
+		h.void = true
+		t.held[n], out[n] = h, h.epoch
 	}
 	return out
 }
 
-// check says whether l is the lease of its connection now.
-func (s *Store) check(l post.Lease) (uint32, error) {
+// conn returns the number of a lease's connection.
+func (s *Store) conn(l post.Lease) (uint32, error) {
 	n, ok := s.names.connNumber(connName{l.Account, l.Connection})
 	if !ok {
 		return 0, fmt.Errorf("connection %s: %w", l.Connection, post.ErrNotFound)
 	}
-	s.leases.mu.Lock()
-	defer s.leases.mu.Unlock()
-	if h := s.leases.held[n]; h == nil || h.epoch != l.Epoch {
-		return 0, fmt.Errorf("connection %s, epoch %d: %w", l.Connection, l.Epoch, ErrFenced)
-	}
 	return n, nil
 }
 
+// held returns the record of a connection that l is the lease of.
+func held(tx *bolt.Tx, conn uint32, l post.Lease) (connRecord, error) {
+	r, err := getConn(tx, conn)
+	if err == nil && (!r.leased || r.epoch != l.Epoch) {
+		err = fmt.Errorf("connection %s, epoch %d: %w", l.Connection, l.Epoch, post.ErrFenced)
+	}
+	return r, err
+}
+
 // Acquire leases up to most connections that have something due and no holder,
-// those that waited longest first, each with the next epoch. It writes only when
-// there is one, so a tick with nothing due costs a look at one key.
+// or one that let its lease run out: those that waited longest first, each with
+// the next epoch. It writes only when there is one, so a tick with nothing due
+// costs a look at one key.
 func (s *Store) Acquire(ctx context.Context, ttl time.Duration, most int) ([]post.Lease, error) {
 	now := s.now()
 	var due []uint32
@@ -83,23 +104,30 @@ func (s *Store) Acquire(ctx context.Context, ttl time.Duration, most int) ([]pos
 		due = dueConns(tx, now, most)
 		return nil
 	})
-	late := s.leases.expired(now)
-	if err != nil || len(due) == 0 && len(late) == 0 {
+	if err != nil {
 		return nil, err
 	}
+	late := s.leases.expire(now)
+	if len(due) == 0 && len(late) == 0 {
+		return nil, nil
+	}
 	type won struct {
-		conn uint32
-		held held
+		conn  uint32
+		epoch uint64
 	}
 	var wins []won
 	err = s.update(ctx, s.change(func(c *change) error {
-		for _, w := range wins { // of an earlier run of this change
-			s.leases.set(w.conn, nil)
-		}
 		wins = wins[:0]
-		for _, n := range late {
-			s.leases.set(n, nil)
-			if err := c.wake(n); err != nil {
+		for n, epoch := range late {
+			r, err := getConn(c.Tx, n)
+			if err != nil {
+				return err
+			}
+			if !r.leased || r.epoch != epoch {
+				continue
+			}
+			r.leased, r.lookAt = false, c.now
+			if err := c.putConn(n, r); err != nil {
 				return err
 			}
 		}
@@ -108,29 +136,26 @@ func (s *Store) Acquire(ctx context.Context, ttl time.Duration, most int) ([]pos
 			if err != nil {
 				return err
 			}
-			if err := c.Bucket(bucketWake).Delete(wakeKey(r.wake, n)); err != nil {
+			r.leased, r.epoch = true, r.epoch+1
+			if err := c.putConn(n, r); err != nil {
 				return err
 			}
-			r.epoch, r.wake = r.epoch+1, 0
-			if err := putConn(c.Tx, n, r); err != nil {
-				return err
-			}
-			h := held{r.epoch, c.now.Add(ttl)}
-			s.leases.set(n, &h) // within the change: no other may wake it meanwhile
-			wins = append(wins, won{n, h})
+			wins = append(wins, won{n, r.epoch})
 		}
 		return nil
 	}))
 	if err != nil {
-		for _, w := range wins {
-			s.leases.set(w.conn, nil)
-		}
 		return nil, err
 	}
+	for n, epoch := range late {
+		s.leases.drop(n, epoch)
+	}
 	leases := make([]post.Lease, len(wins))
+	until := s.now().Add(ttl)
 	for i, w := range wins {
+		s.leases.set(w.conn, holding{epoch: w.epoch, until: until})
 		name, _ := s.names.conn(w.conn)
-		leases[i] = post.Lease{Account: name.account, Connection: name.id, Epoch: w.held.epoch, Until: w.held.until}
+		leases[i] = post.Lease{Account: name.account, Connection: name.id, Epoch: w.epoch, Until: until}
 	}
 	return leases, nil
 }
@@ -156,23 +181,25 @@ const mostHeld = 500
 //
 // When nothing is to be sent, Next says until when; a zero Wait means that
 // nothing of the connection waits. Posts of an older epoch that are in flight
-// are left to [Store.Orphans]. The error wraps [ErrFenced] when the lease ended.
+// are left to [Store.Orphans]. The error wraps [post.ErrFenced] when the lease ended.
 func (s *Store) Next(ctx context.Context, l post.Lease, done *post.Done, late time.Duration) (post.Next, error) {
-	if _, err := s.check(l); err != nil {
+	conn, err := s.conn(l)
+	if err != nil {
 		return post.Next{}, err
 	}
+	var next post.Next
 	if done == nil {
-		if n, idle, err := s.nothingDue(ctx, l); err != nil || idle {
-			return n, err
+		idle := false
+		err := s.view(ctx, func(tx *bolt.Tx) error {
+			next, idle, err = nothingDue(tx, conn, l, s.now())
+			return err
+		})
+		if err != nil || idle {
+			return next, err
 		}
 	}
-	var next post.Next
-	err := s.update(ctx, s.change(func(c *change) error {
+	err = s.update(ctx, s.change(func(c *change) error {
 		next = post.Next{}
-		conn, err := s.check(l)
-		if err != nil {
-			return err
-		}
 		if done != nil {
 			if err := c.finish(l, conn, *done, false); err != nil {
 				return err
@@ -184,29 +211,20 @@ func (s *Store) Next(ctx context.Context, l post.Lease, done *post.Done, late ti
 	return next, err
 }
 
-// nothingDue looks without writing whether Next has anything to do.
-func (s *Store) nothingDue(ctx context.Context, l post.Lease) (n post.Next, idle bool, err error) {
-	conn, err := s.check(l)
+// nothingDue reports whether a lease has nothing to send now, and until when.
+func nothingDue(tx *bolt.Tx, conn uint32, l post.Lease, now time.Time) (n post.Next, idle bool, err error) {
+	r, err := held(tx, conn, l)
 	if err != nil {
 		return n, false, err
 	}
-	err = s.view(ctx, func(tx *bolt.Tx) error {
-		r, err := getConn(tx, conn)
-		if err != nil {
-			return err
-		}
-		due, some := firstScheduled(tx, conn)
-		switch now := s.now(); {
-		case !some:
-			idle = true
-		case r.notBefore.After(now):
-			idle, n.Wait = true, later(due, r.notBefore)
-		case due.After(now):
-			idle, n.Wait = true, due
-		}
-		return nil
-	})
-	return n, idle, err
+	e, ok, err := firstOpen(tx, conn)
+	if !ok || err != nil {
+		return n, err == nil, err
+	}
+	if at := later(e.due, wholeSecond(r.notBefore)); at.After(now) {
+		n.Wait, idle = at, true
+	}
+	return n, idle, nil
 }
 
 func later(a, b time.Time) time.Time {
@@ -216,50 +234,33 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// firstScheduled returns when the first post that may be begun is due.
-func firstScheduled(tx *bolt.Tx, conn uint32) (time.Time, bool) {
-	h := hidden(tx)
-	c := tx.Bucket(bucketOpen).Cursor()
-	for k, v := c.Seek(key4(conn)); k != nil && binary.BigEndian.Uint32(k) == conn; k, v = c.Next() {
-		if post.Status(v[1]) == post.StatusScheduled && !h.has(openPost(k)) {
-			return openDue(k), true
-		}
-	}
-	return time.Time{}, false
-}
-
 // begin writes the intent to send the first due post.
 func (c *change) begin(l post.Lease, conn uint32, late time.Duration) (post.Next, error) {
 	var next post.Next
-	r, err := getConn(c.Tx, conn)
-	if err != nil {
-		return next, err
-	}
-	if r.notBefore.After(c.now) {
-		if due, ok := firstScheduled(c.Tx, conn); ok {
-			next.Wait = later(due, r.notBefore)
-		}
-		return next, nil
-	}
 	for {
-		id, at, due, ok := c.firstDue(conn)
-		switch {
-		case !ok:
-			return next, nil
-		case due.After(c.now):
-			next.Wait = due
-			return next, nil
-		case len(next.Held) == mostHeld:
+		n, idle, err := nothingDue(c.Tx, conn, l, c.now)
+		if err != nil || idle {
+			next.Wait = n.Wait
+			return next, err
+		}
+		if len(next.Held) == mostHeld {
 			next.Wait = c.now
 			return next, nil
 		}
-		g, err := c.s.group(c.Tx, id)
+		e, _, err := firstOpen(c.Tx, conn)
+		if err != nil {
+			return next, err
+		}
+		g, err := c.s.group(c.Tx, e.id)
 		if err != nil {
 			return next, err
 		}
 		old := clone(&g)
-		p := &g.Posts[at]
-		if by := c.now.Sub(p.SlotAt); late > 0 && by > late && p.Attempts == 0 {
+		if e.at >= len(g.Posts) || g.Posts[e.at].ID != e.id || g.Posts[e.at].Status != post.StatusScheduled || !g.Posts[e.at].DueAt.Equal(e.due) {
+			return next, fmt.Errorf("open post %s: %w: its group says otherwise", e.id, errRecord)
+		}
+		p := &g.Posts[e.at]
+		if by := tooLate(p, c.now, late); by > 0 {
 			why := fmt.Sprintf("found %s after its time, later than the grace of %s", by.Truncate(time.Minute), late)
 			p.Status = post.StatusDraft
 			p.Problem = &post.Outcome{Code: "LATE", Message: why, At: c.now}
@@ -279,22 +280,23 @@ func (c *change) begin(l post.Lease, conn uint32, late time.Duration) (post.Next
 			return next, err
 		}
 		err = c.log(post.LogEntry{Group: g.ID, Post: p.ID, Platform: p.Connection.Platform(), Event: "publish_attempted", Attempt: p.Attempts})
-		next.OK, next.Delivery = true, delivery(&g, at)
+		next.OK, next.Delivery = true, delivery(&g, e.at)
 		return next, err
 	}
 }
 
-// firstDue returns the first scheduled post of a connection, its index in its
-// group and its due time.
-func (c *change) firstDue(conn uint32) (id post.ID, at int, due time.Time, ok bool) {
-	h := hidden(c.Tx)
-	cur := c.Bucket(bucketOpen).Cursor()
-	for k, v := cur.Seek(key4(conn)); k != nil && binary.BigEndian.Uint32(k) == conn; k, v = cur.Next() {
-		if post.Status(v[1]) == post.StatusScheduled && !h.has(openPost(k)) {
-			return openPost(k), int(v[0]), openDue(k), true
-		}
+// tooLate returns by how much a post missed its time, or 0 when that is within
+// grace; 0 is no grace but no bound. A post that was tried is measured from its
+// next try: its retries may lead past the grace, but no stop of postroom may.
+func tooLate(p *post.Post, now time.Time, grace time.Duration) time.Duration {
+	from := p.SlotAt
+	if p.Attempts > 0 {
+		from = p.DueAt
 	}
-	return post.ID{}, 0, time.Time{}, false
+	if by := now.Sub(from); grace > 0 && by > grace {
+		return by
+	}
+	return 0
 }
 
 func delivery(g *post.Group, at int) post.Delivery {
@@ -324,8 +326,11 @@ func (s *Store) Adopt(ctx context.Context, l post.Lease, d post.Done) error {
 // fenced runs fn while the lease is held.
 func (s *Store) fenced(ctx context.Context, l post.Lease, fn func(c *change, conn uint32) error) error {
 	return s.update(ctx, s.change(func(c *change) error {
-		conn, err := s.check(l)
+		conn, err := s.conn(l)
 		if err != nil {
+			return err
+		}
+		if _, err := held(c.Tx, conn, l); err != nil {
 			return err
 		}
 		return fn(c, conn)
@@ -345,21 +350,22 @@ func (c *change) inFlight(l post.Lease, id post.ID, orphan bool) (post.Group, in
 	}
 	p := &g.Posts[at]
 	if p.Connection != l.Connection || p.Account != l.Account || p.Status != post.StatusProcessing || orphan != (p.Epoch < l.Epoch) {
-		return g, 0, fmt.Errorf("post %s, %s under epoch %d: %w", id, p.Status, p.Epoch, ErrFenced)
+		return g, 0, fmt.Errorf("post %s, %s under epoch %d: %w", id, p.Status, p.Epoch, post.ErrFenced)
 	}
 	return g, at, nil
 }
 
 func (c *change) finish(l post.Lease, conn uint32, d post.Done, orphan bool) error {
+	r, err := held(c.Tx, conn, l)
+	if err != nil {
+		return err
+	}
 	g, at, err := c.inFlight(l, d.ID, orphan)
 	if err != nil {
 		return err
 	}
 	old := clone(&g)
 	p := &g.Posts[at]
-	if !p.Status.May(d.Status) {
-		return fmt.Errorf("post %s: %s may not become %s", d.ID, p.Status, d.Status)
-	}
 	p.Status, p.UpdatedAt, g.UpdatedAt = d.Status, c.now, c.now
 	if d.Parts != nil {
 		p.Parts = d.Parts
@@ -368,15 +374,13 @@ func (c *change) finish(l post.Lease, conn uint32, d post.Done, orphan bool) err
 		p.State = d.State
 	}
 	event := post.LogEntry{Group: g.ID, Post: p.ID, Platform: p.Connection.Platform(), Attempt: p.Attempts}
-	r, err := getConn(c.Tx, conn)
-	if err != nil {
-		return err
-	}
 	if d.Outcome != nil {
 		p.Problem = d.Outcome
 		event.Error, event.ErrorCode, event.Status, event.Retryable = d.Outcome.Message, d.Outcome.Code, d.Outcome.HTTPStatus, d.Outcome.Retryable
 		r.lastErrorAt, r.lastError = c.now, d.Outcome.Message
-		r.errorsInRow++
+		if !d.Snooze {
+			r.errorsInRow++
+		}
 	}
 	switch d.Status {
 	case post.StatusPublished:
@@ -389,7 +393,7 @@ func (c *change) finish(l post.Lease, conn uint32, d post.Done, orphan bool) err
 			event.Event = "status_changed"
 			p.Attempts--
 		}
-		p.DueAt = later(d.RetryAt, c.now)
+		p.DueAt = wholeSecond(later(d.RetryAt, c.now))
 	case post.StatusUnknown, post.StatusFailed:
 		event.Event = "publish_failed"
 	}
@@ -431,52 +435,70 @@ func (s *Store) Checkpoint(ctx context.Context, l post.Lease, id post.ID, parts 
 // Orphans returns the posts of a leased connection that an older epoch left in
 // flight, in (due, id) order.
 func (s *Store) Orphans(ctx context.Context, l post.Lease) ([]post.Delivery, error) {
-	conn, err := s.check(l)
+	conn, err := s.conn(l)
 	if err != nil {
 		return nil, err
 	}
 	var out []post.Delivery
 	err = s.view(ctx, func(tx *bolt.Tx) error {
-		end := seconds(s.now())
-		c := tx.Bucket(bucketOpen).Cursor()
-		for k, v := c.Seek(key4(conn)); k != nil && binary.BigEndian.Uint32(k) == conn && binary.BigEndian.Uint32(k[4:]) <= end; k, v = c.Next() {
-			if post.Status(v[1]) != post.StatusProcessing {
-				continue
-			}
-			g, err := s.group(tx, openPost(k))
+		if _, err := held(tx, conn, l); err != nil {
+			return err
+		}
+		c := tx.Bucket(bucketFlight).Cursor()
+		for k, v := c.Seek(key4(conn)); k != nil && binary.BigEndian.Uint32(k) == conn; k, v = c.Next() {
+			g, err := s.group(tx, post.ID(k[4:]))
 			if err != nil {
 				return err
 			}
-			if p := &g.Posts[v[0]]; p.Epoch < l.Epoch {
-				out = append(out, delivery(&g, int(v[0])))
+			if len(v) != 1 || int(v[0]) >= len(g.Posts) {
+				return fmt.Errorf("flight %x: %w", k, errRecord)
+			}
+			if at := int(v[0]); g.Posts[at].Epoch < l.Epoch {
+				out = append(out, delivery(&g, at))
 			}
 		}
 		return nil
 	})
+	slices.SortStableFunc(out, func(a, b post.Delivery) int { return a.Post.DueAt.Compare(b.Post.DueAt) })
 	return out, err
 }
 
-// Renew lengthens a lease, in memory: a crash ends all leases anyway.
-func (s *Store) Renew(_ context.Context, l post.Lease, ttl time.Duration) (post.Lease, error) {
-	conn, err := s.check(l)
+// Renew lengthens a lease to ttl from now, in memory: a crash ends all leases
+// anyway.
+func (s *Store) Renew(ctx context.Context, l post.Lease, ttl time.Duration) (post.Lease, error) {
+	conn, err := s.conn(l)
 	if err != nil {
 		return l, err
 	}
-	l.Until = s.now().Add(ttl)
-	s.leases.set(conn, &held{l.Epoch, l.Until})
+	if err := ctx.Err(); err != nil {
+		return l, err
+	}
+	until := s.now().Add(ttl)
+	if !s.leases.renew(conn, l.Epoch, until) {
+		return l, fmt.Errorf("connection %s, epoch %d: %w", l.Connection, l.Epoch, post.ErrFenced)
+	}
+	l.Until = until
 	return l, nil
 }
 
 // Release gives a connection back, to be woken when it next has work.
 func (s *Store) Release(ctx context.Context, l post.Lease) error {
-	conn, err := s.check(l)
+	conn, err := s.conn(l)
 	if err != nil {
 		return err
 	}
-	return s.update(ctx, s.change(func(c *change) error {
-		s.leases.set(conn, nil)
-		return c.wake(conn)
+	err = s.update(ctx, s.change(func(c *change) error {
+		r, err := held(c.Tx, conn, l)
+		if err != nil {
+			return err
+		}
+		r.leased, r.lookAt = false, c.now.Add(orphanLook)
+		return c.putConn(conn, r)
 	}))
+	if err == nil {
+		s.leases.drop(conn, l.Epoch)
+	}
+	return err
 }
 
 // NextDue returns when the next connection without a holder has work.

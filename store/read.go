@@ -120,31 +120,6 @@ func selects(f post.Filter, g *post.Group) bool {
 	return len(f.Connections) == 0 || slices.ContainsFunc(g.Posts, func(p post.Post) bool { return slices.Contains(f.Connections, p.Connection) })
 }
 
-// Log returns the history of a group, oldest first.
-func (s *Store) Log(ctx context.Context, group post.ID) ([]post.LogEntry, error) {
-	var out []post.LogEntry
-	err := s.view(ctx, func(tx *bolt.Tx) error {
-		g, err := s.group(tx, group)
-		if err != nil {
-			return err
-		}
-		// What an import brings is not logged group by group.
-		if !g.Import.IsZero() {
-			out = append(out, post.LogEntry{ID: g.ID, Group: g.ID, Event: "scheduled", At: g.CreatedAt})
-		}
-		c := tx.Bucket(bucketLog).Cursor()
-		for k, v := c.Seek(g.ID[:]); k != nil && post.ID(k[:post.IDLen]) == g.ID; k, v = c.Next() {
-			e, err := decodeLog(k, v)
-			if err != nil {
-				return err
-			}
-			out = append(out, e)
-		}
-		return nil
-	})
-	return out, err
-}
-
 // Connections returns what is known of every connection that ever had a post.
 func (s *Store) Connections(ctx context.Context) ([]post.ConnectionState, error) {
 	var out []post.ConnectionState
@@ -168,8 +143,12 @@ func (s *Store) Connections(ctx context.Context) ([]post.ConnectionState, error)
 			if v := tx.Bucket(bucketUsage).Get(usageKey(account, n, 0)); v != nil {
 				st.Open = int(binary.BigEndian.Uint32(v))
 			}
-			if due, ok := firstOpen(tx, n); ok {
-				st.NextDueAt = due
+			e, ok, err := firstOpen(tx, n)
+			if err != nil {
+				return err
+			}
+			if ok {
+				st.NextDueAt = e.due
 			}
 			out = append(out, st)
 		}
@@ -210,31 +189,28 @@ func (s *Store) Usage(ctx context.Context, account post.AccountID) (post.Usage, 
 	return u, err
 }
 
-// Taken calls fn for every open post of an account that is due in [from, to).
-// first is true for the first post of a group.
-func (s *Store) Taken(ctx context.Context, account post.AccountID, from, to time.Time, fn func(c post.ConnectionID, due time.Time, first bool)) error {
+// Taken calls fn for every post of an account that waits and is due in [from, to),
+// by connection. first is true for the first post of a group. An error of fn ends
+// it. No read is open while fn runs.
+func (s *Store) Taken(ctx context.Context, account post.AccountID, from, to time.Time, fn func(c post.ConnectionID, due time.Time, first bool) error) error {
 	conns := s.names.ofAccount(account)
 	slices.Sort(conns)
+	type slot struct {
+		due   uint32
+		first bool
+	}
+	var slots []slot
 	for _, n := range conns {
+		slots = slots[:0]
+		err := s.view(ctx, func(tx *bolt.Tx) error {
+			return eachOpen(tx, n, from, to, func(e openEntry) { slots = append(slots, slot{seconds(e.due), e.at == 0}) })
+		})
+		if err != nil {
+			return err
+		}
 		name, _ := s.names.conn(n)
-		at := openKey(n, from, post.ID{})
-		for at != nil {
-			err := s.view(ctx, func(tx *bolt.Tx) error {
-				h, read := hidden(tx), 0
-				c := tx.Bucket(bucketOpen).Cursor()
-				for k, v := c.Seek(at); k != nil && binary.BigEndian.Uint32(k) == n && binary.BigEndian.Uint32(k[4:]) < seconds(to); k, v = c.Next() {
-					if read++; read > 50_000 {
-						at = slices.Clone(k)
-						return nil
-					}
-					if !h.has(openPost(k)) {
-						fn(name.id, openDue(k), v[0] == 0)
-					}
-				}
-				at = nil
-				return nil
-			})
-			if err != nil {
+		for _, at := range slots {
+			if err := fn(name.id, time.Unix(int64(at.due), 0).UTC(), at.first); err != nil {
 				return err
 			}
 		}

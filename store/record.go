@@ -19,7 +19,9 @@ type connRecord struct {
 	lastErrorAt time.Time
 	lastError   string
 	errorsInRow int
-	wake        uint32 // the due of its key in wake; 0 for none
+	wake        uint32    // the due of its key in wake; 0 for none
+	leased      bool      // it has a holder, under epoch
+	lookAt      time.Time // when posts in flight want to be looked up
 }
 
 func getConn(tx *bolt.Tx, n uint32) (connRecord, error) {
@@ -27,10 +29,15 @@ func getConn(tx *bolt.Tx, n uint32) (connRecord, error) {
 	if b == nil {
 		return connRecord{}, fmt.Errorf("connection number %d: %w", n, post.ErrNotFound)
 	}
+	return decodeConn(key4(n), b)
+}
+
+func decodeConn(key, b []byte) (connRecord, error) {
 	d := newDecoder(b)
 	c := connRecord{epoch: d.uint(), notBefore: d.time(), pauseWhy: d.string(), lastSuccess: d.time(),
-		lastErrorAt: d.time(), lastError: d.string(), errorsInRow: d.small(), wake: uint32(d.uint())}
-	return c, d.done("connection", key4(n))
+		lastErrorAt: d.time(), lastError: d.string(), errorsInRow: d.small(), wake: uint32(d.uint()),
+		leased: d.bool(), lookAt: d.time()}
+	return c, d.done("connection", key)
 }
 
 func putConn(tx *bolt.Tx, n uint32, c connRecord) error {
@@ -43,6 +50,8 @@ func putConn(tx *bolt.Tx, n uint32, c connRecord) error {
 	e.string(c.lastError)
 	e.uint(uint64(c.errorsInRow))
 	e.uint(uint64(c.wake))
+	e.bool(c.leased)
+	e.time(c.lookAt)
 	return tx.Bucket(bucketConns).Put(key4(n), e.b)
 }
 

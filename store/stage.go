@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -17,9 +16,10 @@ import (
 // Sizes of what a stage writes at once. A commit of ten thousand groups is
 // where the cost a group stops falling (PERFORMANCE §1.1).
 const (
-	stageGroups = 10_000
-	stageIndex  = 100_000
-	blockRows   = 256
+	stageGroups  = 10_000
+	stageBytes   = 8 << 20
+	blocksAtOnce = 4000 // of a run
+	blockRows    = 256
 )
 
 // A Stage takes a file's groups out of sight and makes them live in one step.
@@ -42,28 +42,21 @@ type Stage struct {
 	spare  chan *stageChunk
 	wrote  chan error
 
-	open  map[uint32][]uint64 // by connection: due(32) distance(26) index(6)
-	keys  []keyEntry
-	twins []twinEntry
-	use   map[useKey]int
-	total map[post.Status]int
-	conns []uint32 // of the group at hand
-	ended bool
+	open   map[uint32][]runEntry // by connection
+	keys   byHash[keyEntry]
+	twins  byHash[twinEntry]
+	use    map[useKey]int
+	total  map[post.Status]int
+	conns  []uint32 // of the group at hand
+	event  []byte   // of the group at hand
+	counts post.Counts
+	row    int // the last one added
+	ended  bool
 }
 
 type useKey struct {
 	conn  uint32
 	month post.Month
-}
-
-type keyEntry struct {
-	key, version uint64
-	row          uint32
-}
-
-type twinEntry struct {
-	twin uint64
-	row  uint32
 }
 
 // A stageChunk is what one commit writes: encoded groups, and row blocks.
@@ -75,6 +68,8 @@ type stageChunk struct {
 	inRow  int // rows in block
 	first  int
 }
+
+var errEnded = errors.New("the stage has ended")
 
 // Stage begins an import for an account.
 func (s *Store) Stage(ctx context.Context, account post.AccountID) (*Stage, error) {
@@ -90,7 +85,7 @@ func (s *Store) Stage(ctx context.Context, account post.AccountID) (*Stage, erro
 	t := &Stage{
 		s: s, ctx: ctx, account: account, number: n, base: post.MakeID(now, machine, 0), baseAt: now.Unix(),
 		chunk: &stageChunk{}, chunks: make(chan *stageChunk), spare: make(chan *stageChunk, 2), wrote: make(chan error, 1),
-		open: map[uint32][]uint64{}, use: map[useKey]int{}, total: map[post.Status]int{},
+		open: map[uint32][]runEntry{}, use: map[useKey]int{}, total: map[post.Status]int{},
 	}
 	t.last = t.base
 	err := s.update(ctx, func(tx *bolt.Tx) error { return tx.Bucket(bucketStages).Put(t.base[:], nil) })
@@ -107,7 +102,7 @@ func (t *Stage) writeChunks() {
 	var err error
 	for c := range t.chunks {
 		if err == nil {
-			err = t.s.update(t.ctx, c.write(t.base))
+			err = t.s.update(t.ctx, c.write(t.s, t.base))
 		}
 		c.groups, c.rows, c.n = c.groups[:0], c.rows[:0], 0
 		t.spare <- c
@@ -124,8 +119,11 @@ func (t *Stage) writeChunks() {
 	}
 }
 
-func (c *stageChunk) write(base post.ID) func(*bolt.Tx) error {
+func (c *stageChunk) write(s *Store, base post.ID) func(*bolt.Tx) error {
 	return func(tx *bolt.Tx) error {
+		if err := s.room(tx); err != nil {
+			return err
+		}
 		b := tx.Bucket(bucketGroups)
 		b.FillPercent = ascending
 		for rest := c.groups; len(rest) > 0; {
@@ -151,6 +149,12 @@ func (c *stageChunk) write(base post.ID) func(*bolt.Tx) error {
 // Add stages one row, with its group when it brings one; rows come in order. It
 // sets g.ID, g.Import, the posts' ids and r.Group, and keeps nothing of r and g.
 func (t *Stage) Add(r *post.Row, g *post.Group) error {
+	switch {
+	case t.ended:
+		return errEnded
+	case r.N <= t.row:
+		return fmt.Errorf("stage row %d: it comes after row %d", r.N, t.row)
+	}
 	select {
 	case err := <-t.wrote:
 		return errors.Join(errors.New("stage: the writer ended"), err)
@@ -163,12 +167,20 @@ func (t *Stage) Add(r *post.Row, g *post.Group) error {
 		r.Group = g.ID
 	}
 	if !r.Group.IsZero() {
-		t.keys = append(t.keys, keyEntry{r.Key, r.Version, uint32(r.N)})
+		t.keys.add(r.Key, keyEntry{r.Key, r.Version, uint32(r.N)})
 		if g != nil {
-			t.twins = append(t.twins, twinEntry{r.Twin, uint32(r.N)})
+			t.twins.add(r.Twin, twinEntry{r.Twin, uint32(r.N)})
 		}
 	}
+	t.counts.Count(r.Decision)
+	if g != nil && r.Decision != post.Held {
+		t.counts.Posts += len(g.Posts)
+	}
 	c := t.chunk
+	if r.N != t.row+1 {
+		t.endBlock() // rows of a block are numbered on
+	}
+	t.row = r.N
 	if c.inRow == 0 {
 		c.block.b = append(c.block.b[:0], recordVersion)
 		c.block.int(t.baseAt)
@@ -178,7 +190,7 @@ func (t *Stage) Add(r *post.Row, g *post.Group) error {
 	if c.inRow++; c.inRow == blockRows {
 		t.endBlock()
 	}
-	if c.n >= stageGroups || len(c.rows) > 1<<20 {
+	if c.n >= stageGroups || len(c.groups)+len(c.rows) > stageBytes {
 		t.flush()
 	}
 	return nil
@@ -211,8 +223,8 @@ func (t *Stage) flush() {
 const mostPosts = 63
 
 func (t *Stage) addGroup(g *post.Group) error {
-	if len(g.Posts) == 0 || len(g.Posts) > mostPosts {
-		return fmt.Errorf("stage row %d: %d posts, want 1 to %d", g.Row, len(g.Posts), mostPosts)
+	if err := settle(g); err != nil {
+		return fmt.Errorf("stage row %d: %w", g.Row, err)
 	}
 	t.conns = t.conns[:0]
 	for i := range g.Posts {
@@ -235,16 +247,24 @@ func (t *Stage) addGroup(g *post.Group) error {
 	}
 	t.last = g.ID.Add(uint64(len(g.Posts)))
 	far := distance(t.base, g.ID)
-	if far >= 1<<26-mostPosts {
-		return fmt.Errorf("stage row %d: more than %d posts in one file", g.Row, 1<<26)
+	if far >= mostStaged {
+		return fmt.Errorf("stage row %d: more than %d posts in one file", g.Row, mostStaged)
 	}
+	scheduled := false
 	g.Account, g.Import = t.account, t.base
+	if g.CreatedAt.IsZero() {
+		g.CreatedAt = time.Unix(t.baseAt, 0).UTC()
+	}
+	if g.UpdatedAt.IsZero() {
+		g.UpdatedAt = g.CreatedAt
+	}
 	for i := range g.Posts {
 		p := &g.Posts[i]
 		p.ID, p.Group, p.Account = g.ID.Add(uint64(i)+1), g.ID, t.account
 		t.total[p.Status]++
 		if p.Status == post.StatusScheduled {
-			t.open[t.conns[i]] = append(t.open[t.conns[i]], uint64(seconds(p.DueAt))<<32|(far+uint64(i)+1)<<6|uint64(i))
+			scheduled = true
+			t.open[t.conns[i]] = append(t.open[t.conns[i]], newRunEntry(p.DueAt, far+uint64(i)+1, i))
 			t.use[useKey{t.conns[i], 0}]++
 			t.use[useKey{t.conns[i], post.MonthOf(p.SlotAt)}]++
 		}
@@ -254,215 +274,15 @@ func (t *Stage) addGroup(g *post.Group) error {
 	at := len(c.groups)
 	c.groups = append(c.groups, 0, 0, 0, 0)
 	head := len(c.groups)
-	c.groups = append(c.groups, encodeGroup(c.groups[head:head], g, t.number, t.conns)...)
+	var history []byte
+	if scheduled {
+		t.event = appendEvent(t.event[:0], &post.LogEntry{Group: g.ID, Event: "scheduled", At: g.CreatedAt})
+		history = t.event
+	}
+	c.groups = append(c.groups, encodeGroup(startRecord(c.groups[head:head], history), g, t.number, t.conns)...)
 	binary.BigEndian.PutUint32(c.groups[at:], uint32(len(c.groups)-head))
 	c.n++
 	return nil
-}
-
-// Seal makes all that was added live, and records the import, in one small
-// transaction after the indexes are written. In that transaction the caps are
-// checked against what is used then, and the groups to replace or cancel must
-// still be editable. It is durable when Seal returns.
-//
-// The error wraps a *post.CapExceeded, post.ErrConflict or post.ErrDuplicate;
-// then, as with any error, nothing of the stage is live and it is gone.
-func (t *Stage) Seal(ctx context.Context, seal post.Seal) (post.Import, error) {
-	if t.ended {
-		return post.Import{}, errors.New("seal: the stage has ended")
-	}
-	imp, err := t.seal(ctx, seal)
-	if err != nil {
-		return post.Import{}, errors.Join(fmt.Errorf("seal: %w", err), t.Discard())
-	}
-	t.ended = true
-	return imp, nil
-}
-
-func (t *Stage) seal(ctx context.Context, seal post.Seal) (post.Import, error) {
-	t.endBlock()
-	if err := t.finishWriting(); err != nil {
-		return post.Import{}, err
-	}
-	if err := t.writeIndexes(ctx); err != nil {
-		return post.Import{}, err
-	}
-	imp := seal.Import
-	imp.ID, imp.Account = t.base, t.account
-	conns := make([]uint32, 0, len(t.open))
-	for n := range t.open {
-		conns = append(conns, n)
-	}
-	slices.Sort(conns)
-	err := t.s.update(ctx, t.s.change(func(c *change) error {
-		digests, digest := c.Bucket(bucketDigests), append(key4(t.number), imp.Digest[:]...)
-		if digests.Get(digest) != nil {
-			return post.ErrDuplicate
-		}
-		for _, ids := range [][]post.ID{seal.Replace, seal.Cancel} {
-			for _, id := range ids {
-				if err := c.supersede(id, imp.Name); err != nil {
-					return err
-				}
-			}
-		}
-		if err := t.checkCaps(c, seal.Caps); err != nil {
-			return err
-		}
-		for k, n := range t.use {
-			if err := c.use(t.number, k.conn, k.month, n); err != nil {
-				return err
-			}
-		}
-		for status, n := range t.total {
-			if err := c.total(status, n); err != nil {
-				return err
-			}
-		}
-		if err := c.Bucket(bucketStages).Delete(t.base[:]); err != nil {
-			return err
-		}
-		for _, n := range conns {
-			if err := c.wake(n); err != nil {
-				return err
-			}
-		}
-		if err := digests.Put(digest, t.base[:]); err != nil {
-			return err
-		}
-		if err := c.Bucket(bucketLineages).Put(append(key4(t.number), imp.Lineage...), t.base[:]); err != nil {
-			return err
-		}
-		return putImport(c.Tx, importRecord{Import: imp, Last: t.last})
-	}))
-	return imp, err
-}
-
-// finishWriting waits until all chunks are committed.
-func (t *Stage) finishWriting() error {
-	t.chunks <- t.chunk
-	close(t.chunks)
-	t.chunks = nil
-	for {
-		select {
-		case err := <-t.wrote:
-			return err
-		case <-t.spare: // the writer gives its chunks back
-		}
-	}
-}
-
-// writeIndexes writes what was kept in memory, sorted, in few steps: written row
-// by row, these would be nearly all of the cost.
-func (t *Stage) writeIndexes(ctx context.Context) error {
-	type entry struct {
-		conn uint32
-		v    uint64
-	}
-	conns := make([]uint32, 0, len(t.open))
-	for n, list := range t.open {
-		slices.Sort(list)
-		conns = append(conns, n)
-	}
-	slices.Sort(conns)
-	var batch []entry
-	flush := func() error {
-		err := t.s.update(ctx, func(tx *bolt.Tx) error {
-			b := tx.Bucket(bucketOpen)
-			if len(batch) > stageIndex/10 {
-				b.FillPercent = ascending
-			}
-			for _, e := range batch {
-				due := time.Unix(int64(e.v>>32), 0)
-				id := t.base.Add(e.v >> 6 & (1<<26 - 1))
-				if err := b.Put(openKey(e.conn, due, id), []byte{byte(e.v & 63), byte(post.StatusScheduled)}); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		batch = batch[:0]
-		return err
-	}
-	for _, n := range conns {
-		for _, v := range t.open[n] {
-			batch = append(batch, entry{n, v})
-			if len(batch) == stageIndex {
-				if err := flush(); err != nil {
-					return err
-				}
-			}
-		}
-		t.open[n] = nil
-	}
-	if err := flush(); err != nil {
-		return err
-	}
-	return t.writeRuns(ctx)
-}
-
-// checkCaps refuses what would break a cap at this moment.
-func (t *Stage) checkCaps(c *change, caps []post.Cap) error {
-	for _, limit := range caps {
-		asked := 0
-		for k, n := range t.use {
-			name, _ := t.s.names.conn(k.conn)
-			if k.month == limit.Month && (limit.Connection == "" || name.id == limit.Connection) {
-				asked += n
-			}
-		}
-		if err := c.checkCap(t.account, limit, asked); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkCap refuses n more posts where they would break a cap.
-func (c *change) checkCap(account post.AccountID, limit post.Cap, n int) error {
-	if n == 0 {
-		return nil
-	}
-	number, _ := c.s.names.accountNumber(account)
-	used := 0
-	for _, conn := range c.s.names.ofAccount(account) {
-		name, _ := c.s.names.conn(conn)
-		if limit.Connection != "" && name.id != limit.Connection {
-			continue
-		}
-		if v := c.Bucket(bucketUsage).Get(usageKey(number, conn, limit.Month)); v != nil {
-			used += int(binary.BigEndian.Uint32(v))
-		}
-	}
-	if used+n > limit.Max {
-		return &post.CapExceeded{Cap: limit, Used: used, Requested: n}
-	}
-	return nil
-}
-
-// supersede cancels a group whose row says something else now, or is gone.
-func (c *change) supersede(id post.ID, by string) error {
-	g, err := c.s.group(c.Tx, id)
-	if err != nil {
-		return err
-	}
-	old := clone(&g)
-	for i := range g.Posts {
-		p := &g.Posts[i]
-		switch {
-		case p.Status == post.StatusCancelled || p.Status == post.StatusFailed && p.PartsLive() == 0:
-			continue
-		case !p.Status.Editable():
-			return fmt.Errorf("group %s is %s: %w", id, p.Status, post.ErrConflict)
-		}
-		p.Status, p.UpdatedAt = post.StatusCancelled, c.now
-		p.Problem = &post.Outcome{Code: "REPLACED", Message: "a new revision of " + by + " says otherwise", At: c.now}
-	}
-	g.UpdatedAt, g.Held = c.now, ""
-	if err := c.put(old, &g); err != nil {
-		return err
-	}
-	return c.log(post.LogEntry{Group: id, Event: "status_changed", Error: "replaced by a new revision of " + by})
 }
 
 // Discard takes back all that was staged.
@@ -485,112 +305,4 @@ func (t *Stage) Discard() error {
 		return nil // the next start sweeps it
 	}
 	return t.s.sweepStage(context.WithoutCancel(t.ctx), t.base)
-}
-
-// sweep removes what stages left that were never sealed.
-func (s *Store) sweep() error {
-	var left []post.ID
-	err := s.db.View(func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketStages).ForEach(func(k, _ []byte) error {
-			left = append(left, post.ID(k))
-			return nil
-		})
-	})
-	if err != nil || len(left) == 0 {
-		return err
-	}
-	for _, base := range left {
-		if err := s.sweepStage(context.Background(), base); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sweepAtOnce is how many keys one transaction of a sweep removes.
-const sweepAtOnce = 20_000
-
-// sweepStage removes everything of one unsealed stage, in bounded steps. The
-// stage's own mark goes last, so that a crash goes on with it.
-func (s *Store) sweepStage(ctx context.Context, base post.ID) error {
-	run := s.update
-	select {
-	case <-s.started:
-	default: // still opening: there is no committer yet
-		run = func(_ context.Context, fn func(*bolt.Tx) error) error { return s.db.Update(fn) }
-	}
-	for done := false; !done; {
-		err := run(ctx, func(tx *bolt.Tx) error {
-			left := sweepAtOnce
-			for _, b := range [][]byte{bucketRows, bucketKeyRuns, bucketTwinRuns} {
-				if err := deleteRun(tx.Bucket(b), base[:], func(k []byte) bool { return post.ID(k[:12]) == base }, &left); err != nil {
-					return err
-				}
-			}
-			for at, ok := base, true; ok && left > 0; {
-				err := deleteRun(tx.Bucket(bucketGroups), at[:], func(k []byte) bool { return sameMachine(post.ID(k), base) }, &left)
-				if err != nil {
-					return err
-				}
-				at, ok = nextRun(tx, base, at)
-			}
-			if left > 0 {
-				if err := s.sweepOpen(tx, base, &left); err != nil {
-					return err
-				}
-			}
-			if done = left > 0; done {
-				return tx.Bucket(bucketStages).Delete(base[:])
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// deleteRun deletes keys from start on while in holds, at most left of them.
-func deleteRun(b *bolt.Bucket, start []byte, in func(k []byte) bool, left *int) error {
-	var keys [][]byte // a cursor skips keys when they are deleted under it
-	c := b.Cursor()
-	for k, _ := c.Seek(start); k != nil && in(k) && *left > 0; k, _ = c.Next() {
-		keys = append(keys, slices.Clone(k))
-		*left--
-	}
-	for _, k := range keys {
-		if err := b.Delete(k); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// nextRun returns where a stage's ids go on: they may run over into the seconds
-// after its own.
-func nextRun(tx *bolt.Tx, base, at post.ID) (post.ID, bool) {
-	next := post.MakeID(at.Time().Add(time.Second), [5]byte(base[4:9]), 0)
-	k, _ := tx.Bucket(bucketGroups).Cursor().Seek(next[:])
-	return next, k != nil && sameMachine(post.ID(k), base)
-}
-
-// sweepOpen deletes a stage's open entries. They lie with everybody else's, so
-// each connection's list is walked.
-func (s *Store) sweepOpen(tx *bolt.Tx, base post.ID, left *int) error {
-	b := tx.Bucket(bucketOpen)
-	var keys [][]byte
-	c := b.Cursor()
-	for k, _ := c.First(); k != nil && *left > 0; k, _ = c.Next() {
-		if sameMachine(openPost(k), base) {
-			keys = append(keys, slices.Clone(k))
-			*left--
-		}
-	}
-	for _, k := range keys {
-		if err := b.Delete(k); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -90,16 +93,15 @@ func group(text string, at time.Time, conns ...post.ConnectionID) *post.Group {
 
 // take stages and seals groups as one file.
 func (r *testRoom) take(name string, gs ...*post.Group) (post.Import, error) {
-	r.t.Helper()
 	st, err := r.Stage(r.t.Context(), acme)
 	if err != nil {
-		r.t.Fatal(err)
+		return post.Import{}, err
 	}
 	for i, g := range gs {
 		g.Row = i + 1
 		row := post.Row{N: i + 1, Line: i + 2, Decision: post.Accepted, Key: uint64(i+1) * 1000, Version: 1, Twin: uint64(i+1)*77 + uint64(len(name))}
 		if err := st.Add(&row, g); err != nil {
-			r.t.Fatal(err)
+			return post.Import{}, err
 		}
 	}
 	return st.Seal(r.t.Context(), post.Seal{Import: post.Import{Name: name, Lineage: name, Digest: post.Digest([]byte(fmt.Sprintf("%-32s", name)))}})
@@ -185,7 +187,7 @@ func TestP5_AnUnsealedStageIsSweptAtOpen(t *testing.T) {
 	}
 	r.reopen()
 	err := r.db.View(func(tx *bolt.Tx) error {
-		for _, b := range [][]byte{bucketGroups, bucketOpen, bucketRows, bucketKeyRuns, bucketTwinRuns, bucketStages, bucketWake} {
+		for _, b := range [][]byte{bucketGroups, bucketOpen, bucketRuns, bucketRows, bucketKeyRuns, bucketTwinRuns, bucketStages, bucketWake} {
 			if k, _ := tx.Bucket(b).Cursor().First(); k != nil {
 				t.Errorf("bucket %s still has %x", b, k)
 			}
@@ -317,8 +319,8 @@ func TestP2_AnOldLeaseWritesNothing(t *testing.T) {
 		"adopt":      r.Adopt(t.Context(), old, *published(n.Delivery.Post.ID)),
 		"release":    r.Release(t.Context(), old),
 	} {
-		if !errors.Is(err, ErrFenced) {
-			t.Errorf("%s under the old lease: %v, want ErrFenced", what, err)
+		if !errors.Is(err, post.ErrFenced) {
+			t.Errorf("%s under the old lease: %v, want post.ErrFenced", what, err)
 		}
 	}
 }
@@ -337,8 +339,8 @@ func TestP2_APublishedPostIsNeverHandedOutAgain(t *testing.T) {
 		func() error { _, err := r.Cancel(t.Context(), n.Delivery.Post.ID, "me"); return err }(),
 		func() error { _, err := r.Approve(t.Context(), n.Delivery.Post.ID, start, nil, "me"); return err }(),
 	} {
-		if !errors.Is(err, ErrState) {
-			t.Errorf("changing a published post: %v, want ErrState", err)
+		if !errors.Is(err, post.ErrState) {
+			t.Errorf("changing a published post: %v, want post.ErrState", err)
 		}
 	}
 }
@@ -470,7 +472,7 @@ func TestAPostMadeWhileItsConnectionIsLeasedIsNotLost(t *testing.T) {
 func TestARevisionReplacesWhatWaitsAndNothingElse(t *testing.T) {
 	r := open(t)
 	a, b := group("a", start, "twitter-1"), group("b", start.Add(time.Hour), "twitter-1")
-	must[post.Import](t)(r.take("a.csv", a, b))
+	first := must[post.Import](t)(r.take("a.csv", a, b))
 	l := r.lease()
 	r.next(l, nil) // a is being sent
 	seal := func(name string, replace post.ID) error {
@@ -478,7 +480,7 @@ func TestARevisionReplacesWhatWaitsAndNothingElse(t *testing.T) {
 		if err := st.Add(&post.Row{N: 1, Decision: post.Updated}, group("new", start.Add(2*time.Hour), "twitter-1")); err != nil {
 			t.Fatal(err)
 		}
-		_, err := st.Seal(t.Context(), post.Seal{Import: post.Import{Name: name, Lineage: "a.csv", Digest: post.Digest([]byte(fmt.Sprintf("%-32s", name)))}, Replace: []post.ID{replace}})
+		_, err := st.Seal(t.Context(), post.Seal{Import: post.Import{Name: name, Lineage: "a.csv", Previous: first.ID, Digest: post.Digest([]byte(fmt.Sprintf("%-32s", name)))}, Replace: []post.ID{replace}})
 		return err
 	}
 	if err := seal("2", a.ID); !errors.Is(err, post.ErrConflict) {
@@ -489,6 +491,58 @@ func TestARevisionReplacesWhatWaitsAndNothingElse(t *testing.T) {
 	}
 	if g := must[post.Group](t)(r.Group(t.Context(), b.ID)); g.Status() != post.StatusCancelled {
 		t.Errorf("the replaced group is %s, want cancelled", g.Status())
+	}
+}
+
+func TestARowWhosePostWasTakenBackByARevisionIsNewWhenItComesAgain(t *testing.T) {
+	r := open(t)
+	revise := func(name string, prev post.ID, at time.Time, version uint64, replace ...post.ID) (post.Import, *post.Group) {
+		st := must[*Stage](t)(r.Stage(t.Context(), acme))
+		g := group("same words", at, "twitter-1")
+		if err := st.Add(&post.Row{N: 1, Decision: post.Accepted, Key: 7, Version: version, Twin: uint64(at.Unix())}, g); err != nil {
+			t.Fatal(err)
+		}
+		return must[post.Import](t)(st.Seal(t.Context(), post.Seal{Import: post.Import{Name: name, Lineage: "a.csv", Previous: prev, Digest: post.Digest{byte(version)}}, Replace: replace})), g
+	}
+	nine, ten := start.Add(time.Hour), start.Add(2*time.Hour)
+	first, g := revise("a.csv", post.ID{}, nine, 1)
+	second, _ := revise("a.csv", first.ID, ten, 2, g.ID)
+	// The row is moved back to nine: its twin of the first revision is cancelled.
+	if ms := must[[]post.Match](t)(r.MatchTwins(t.Context(), acme, []uint64{uint64(nine.Unix()), uint64(ten.Unix())})); len(ms) != 1 || ms[0].At != 1 {
+		t.Errorf("twins: %+v, want the one of the second revision", ms)
+	}
+	if ms := must[[]post.Match](t)(r.MatchKeys(t.Context(), acme, "a.csv", []uint64{7})); len(ms) != 1 || ms[0].Import != second.ID || ms[0].Version != 2 {
+		t.Errorf("keys: %+v, want that of the second revision", ms)
+	}
+	// Undone, neither revision has a post that stands.
+	if _, _, err := r.UndoImport(t.Context(), second.ID, "me"); err != nil {
+		t.Fatal(err)
+	}
+	if ms := must[[]post.Match](t)(r.MatchKeys(t.Context(), acme, "a.csv", []uint64{7})); len(ms) != 0 {
+		t.Errorf("keys after the undo: %+v, want none", ms)
+	}
+	if ms := must[[]post.Match](t)(r.MissingKeys(t.Context(), acme, "a.csv", nil)); len(ms) != 0 {
+		t.Errorf("missing keys after the undo: %+v, want none", ms)
+	}
+}
+
+func TestAPostThatAPersonCancelledIsNotMadeAnewByItsFile(t *testing.T) {
+	r := open(t)
+	g := group("a", start.Add(time.Hour), "twitter-1")
+	must[post.Import](t)(r.take("a.csv", g))
+	must[post.Group](t)(r.Cancel(t.Context(), g.ID, "me"))
+	if ms := must[[]post.Match](t)(r.MatchKeys(t.Context(), acme, "a.csv", []uint64{1000})); len(ms) != 1 {
+		t.Errorf("keys: %+v, want the cancelled one", ms)
+	}
+}
+
+func TestTwoRevisionsAtOnceDoNotBothCount(t *testing.T) {
+	r := open(t)
+	must[post.Import](t)(r.take("a.csv", group("a", start, "twitter-1")))
+	st := must[*Stage](t)(r.Stage(t.Context(), acme))
+	_, err := st.Seal(t.Context(), post.Seal{Import: post.Import{Name: "a.csv", Lineage: "a.csv", Digest: post.Digest{9}}})
+	if !errors.Is(err, post.ErrConflict) {
+		t.Fatalf("a revision planned before another was sealed: %v, want ErrConflict", err)
 	}
 }
 
@@ -569,28 +623,103 @@ func TestASecondOpenNamesTheFirst(t *testing.T) {
 }
 
 func TestAFailedWriteBreaksTheStoreForGood(t *testing.T) {
-	r := open(t)
-	must[post.Import](t)(r.take("a.csv", group("one", start, "twitter-1")))
-	s, err := Open(filepath.Join(t.TempDir(), "small.db"), Options{MaxSize: 1 << 20})
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a.db")
+	var file *os.File
+	s, err := Open(path, Options{openFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		f, err := os.OpenFile(name, flag, mode)
+		file = f
+		return f, err
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
-	for i := 0; ; i++ {
-		if err := s.Create(t.Context(), group(strings.Repeat("x", 60_000), start, "twitter-1"), nil, "me"); err != nil {
-			break
-		}
-		if i > 100 {
-			t.Fatal("a store of 1 MiB took 6 MB")
-		}
+	one := group("one", start, "twitter-1")
+	if err := s.Create(t.Context(), one, nil, "me"); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil { // from here on every write fails
+		t.Fatal(err)
+	}
+	lost := group("two", start, "twitter-1")
+	if err := s.Create(t.Context(), lost, nil, "me"); err == nil {
+		t.Fatal("a write to a closed file was called durable")
 	}
 	select {
 	case <-s.Failed():
 	default:
 		t.Fatal("the store did not say that it failed")
 	}
-	if err := s.Create(t.Context(), group("small", start, "twitter-1"), nil, "me"); err == nil || s.Err() == nil {
-		t.Error("a store that failed took another write")
+	for what, err := range map[string]error{
+		"create":  s.Create(t.Context(), group("three", start, "twitter-1"), nil, "me"),
+		"acquire": func() error { _, err := s.Acquire(t.Context(), time.Minute, 1); return err }(),
+		"stage":   func() error { _, err := s.Stage(t.Context(), acme); return err }(),
+	} {
+		if err == nil || !errors.Is(err, s.Err()) {
+			t.Errorf("%s on a store that failed: %v, want %v", what, err, s.Err())
+		}
+	}
+	if g, err := s.Group(t.Context(), one.ID); err != nil || g.Text != "one" {
+		t.Errorf("reading what is durable: %v", err)
+	}
+	if err := s.Close(); err == nil {
+		t.Error("closing a store on a closed file said nothing")
+	}
+	s, err = Open(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Group(t.Context(), one.ID); err != nil {
+		t.Errorf("P1: what was called durable is gone: %v", err)
+	}
+	if _, err := s.Group(t.Context(), lost.ID); !errors.Is(err, post.ErrNotFound) {
+		t.Errorf("what was refused: %v, want ErrNotFound", err)
+	}
+	for _, err := range s.Verify(t.Context()) {
+		t.Error(err)
+	}
+}
+
+func TestP1_AFullStoreRefusesNewPostsAndStillRecordsOutcomes(t *testing.T) {
+	t.Parallel()
+	r := &testRoom{t: t, path: filepath.Join(t.TempDir(), "a.db"), clock: &clock{at: start}}
+	s, err := Open(r.path, Options{Now: r.clock.now, MaxSize: 4 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	r.Store = s
+	made := 0
+	for ; err == nil; made++ {
+		if made > 200 {
+			t.Fatal("a store of 4 MiB took 12 MB")
+		}
+		err = s.Create(t.Context(), group(strings.Repeat("x", 60_000), start, "twitter-1"), nil, "me")
+	}
+	if !errors.Is(err, post.ErrFull) {
+		t.Fatalf("creating in a full store: %v, want ErrFull", err)
+	}
+	for err, i := error(nil), 0; !errors.Is(err, post.ErrFull); i++ {
+		if err != nil || i > 10 {
+			t.Fatalf("importing into a full store: %v, want ErrFull", err)
+		}
+		_, err = r.take(fmt.Sprint(i), group(strings.Repeat("x", 60_000), start, "twitter-1"))
+	}
+	made = must[map[post.Status]int](t)(s.Totals(t.Context()))[post.StatusScheduled]
+	l := r.lease()
+	n := r.next(l, nil)
+	for range made {
+		if !n.OK {
+			t.Fatal("a post of a full store was not handed out")
+		}
+		n = r.next(l, published(n.Delivery.Post.ID))
+	}
+	if s.Err() != nil {
+		t.Errorf("being full broke the store: %v", s.Err())
+	}
+	for _, err := range s.Verify(t.Context()) {
+		t.Error(err)
 	}
 }
 
@@ -613,6 +742,47 @@ func TestOneRefusedChangeDoesNotStopTheOthers(t *testing.T) {
 	wg.Wait()
 	if n := must[map[post.Status]int](t)(r.Totals(t.Context()))[post.StatusScheduled]; n != 40 {
 		t.Errorf("%d posts, want 40", n)
+	}
+}
+
+// A change that is refused makes the rest of its batch run again; what the first
+// run knew must not show.
+func TestARefusalBesideAnAcquireLosesNoWakeUp(t *testing.T) {
+	r := open(t)
+	must[post.Import](t)(r.take("a.csv", group("one", start, "twitter-1")))
+	gate, entered := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	enqueue := func(n int, fn func() error) {
+		t.Helper()
+		wg.Go(func() {
+			if err := fn(); err != nil {
+				t.Error(err)
+			}
+		})
+		for len(r.writes) < n {
+			runtime.Gosched()
+		}
+	}
+	enqueue(0, func() error {
+		return r.update(t.Context(), func(*bolt.Tx) error { close(entered); <-gate; return nil })
+	})
+	<-entered
+	var ls []post.Lease
+	enqueue(1, func() error { return r.Create(t.Context(), group("two", start.Add(time.Hour), "twitter-1"), nil, "me") })
+	enqueue(2, func() (err error) { ls, err = r.Acquire(t.Context(), time.Minute, 10); return err })
+	enqueue(3, func() error {
+		if _, err := r.Cancel(t.Context(), post.ID{1}, "me"); !errors.Is(err, post.ErrNotFound) {
+			return fmt.Errorf("cancel of nothing: %v", err)
+		}
+		return nil
+	})
+	close(gate)
+	wg.Wait()
+	if len(ls) != 1 {
+		t.Fatalf("acquired %d leases, want 1", len(ls))
+	}
+	if n := r.next(ls[0], nil); !n.OK {
+		t.Errorf("next: %+v, want the first post", n)
 	}
 }
 
@@ -641,8 +811,8 @@ func TestEditsFollowTheStates(t *testing.T) {
 	if err := r.Create(t.Context(), g, nil, "me"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Approve(t.Context(), g.ID, time.Time{}, nil, "me"); !errors.Is(err, ErrState) {
-		t.Errorf("approving a draft without a time: %v, want ErrState", err)
+	if _, err := r.Approve(t.Context(), g.ID, time.Time{}, nil, "me"); !errors.Is(err, post.ErrState) {
+		t.Errorf("approving a draft without a time: %v, want post.ErrState", err)
 	}
 	at := start.Add(time.Hour)
 	got := must[post.Group](t)(r.Approve(t.Context(), g.ID, at, nil, "me"))
@@ -660,5 +830,117 @@ func TestEditsFollowTheStates(t *testing.T) {
 	log := must[[]post.LogEntry](t)(r.Log(t.Context(), g.ID))
 	if len(log) != 3 || log[1].Who != "me" || log[2].Error != "cancelled" {
 		t.Errorf("log: %+v", log)
+	}
+}
+
+func TestAGroupThatMovesKeepsItsDistances(t *testing.T) {
+	r := open(t)
+	g := group("spread", start.Add(time.Hour), "twitter-1", "linkedin-2")
+	g.Posts[1].DueAt = g.Posts[1].DueAt.Add(30 * time.Minute)
+	g.Posts[1].SlotAt = g.Posts[1].DueAt
+	if err := r.Create(t.Context(), g, nil, "me"); err != nil {
+		t.Fatal(err)
+	}
+	at := start.Add(48 * time.Hour)
+	got := must[post.Group](t)(r.Reschedule(t.Context(), g.ID, at, nil, "me"))
+	if !got.ScheduledAt.Equal(at) || !got.Posts[0].DueAt.Equal(at) || !got.Posts[1].DueAt.Equal(at.Add(30*time.Minute)) {
+		t.Errorf("moved to %s: %s and %s, want %s and half an hour later", got.ScheduledAt, got.Posts[0].DueAt, got.Posts[1].DueAt, at)
+	}
+	got = must[post.Group](t)(r.Reschedule(t.Context(), got.Posts[1].ID, at, nil, "me"))
+	if !got.Posts[1].DueAt.Equal(at) || !got.ScheduledAt.Equal(at) {
+		t.Errorf("one post moved: %s, want %s", got.Posts[1].DueAt, at)
+	}
+}
+
+func TestP6_PostsOfOneGroupAreCountedTogether(t *testing.T) {
+	r := open(t)
+	g := group("draft", time.Time{}, "twitter-1", "linkedin-2")
+	if err := r.Create(t.Context(), g, nil, "me"); err != nil {
+		t.Fatal(err)
+	}
+	var full *post.CapExceeded
+	at := start.Add(time.Hour)
+	if _, err := r.Approve(t.Context(), g.ID, at, []post.Cap{{Max: 1}}, "me"); !errors.As(err, &full) || full.Requested != 2 {
+		t.Fatalf("approving two posts where one fits: %v", err)
+	}
+	must[post.Group](t)(r.Approve(t.Context(), g.ID, at, []post.Cap{{Max: 2}}, "me"))
+	// A full account can still move what it has.
+	must[post.Group](t)(r.Reschedule(t.Context(), g.ID, at.Add(time.Hour), []post.Cap{{Max: 2}, {Month: post.MonthOf(at), Max: 2}}, "me"))
+}
+
+func TestP3_ARetryFoundAfterALongStopIsHeld(t *testing.T) {
+	r := open(t)
+	must[post.Import](t)(r.take("a.csv", group("one", start, "twitter-1")))
+	l := r.lease()
+	n := r.next(l, nil)
+	if err := r.Finish(t.Context(), l, post.Done{ID: n.Delivery.Post.ID, Status: post.StatusScheduled, RetryAt: start.Add(25 * time.Minute), Outcome: &post.Outcome{Code: "TIMEOUT_ERROR"}}); err != nil {
+		t.Fatal(err)
+	}
+	r.forward(72 * time.Hour)
+	r.reopen()
+	if n := must[post.Next](t)(r.Next(t.Context(), r.lease(), nil, 2*time.Hour)); n.OK || len(n.Held) != 1 {
+		t.Errorf("a retry three days late: %+v, want it held", n)
+	}
+}
+
+func TestP4_ASealMustCountTheRowsThatWereStaged(t *testing.T) {
+	r := open(t)
+	st := must[*Stage](t)(r.Stage(t.Context(), acme))
+	if err := st.Add(&post.Row{N: 1, Decision: post.Rejected}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Add(&post.Row{N: 1, Decision: post.Rejected}, nil); err == nil {
+		t.Error("the same row was staged twice")
+	}
+	if _, err := st.Seal(t.Context(), post.Seal{Import: post.Import{Counts: post.Counts{Rows: 2, Rejected: 2}}}); err == nil {
+		t.Error("a seal for two rows took one")
+	}
+	if err := st.Add(&post.Row{N: 2, Decision: post.Rejected}, nil); err == nil {
+		t.Error("a stage that ended took a row")
+	}
+}
+
+func TestTheStoreWorksInABubble(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "a.db")
+		s, err := Open(path, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if _, err := Open(path, Options{Timeout: time.Minute}); !errors.Is(err, ErrInUse) {
+			t.Errorf("second open: %v, want ErrInUse", err)
+		}
+		due := time.Now().Add(90 * time.Second)
+		if err := s.Create(t.Context(), group("x", due, "twitter-1"), nil, "me"); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			ls := must[[]post.Lease](t)(s.Acquire(t.Context(), time.Minute, 1))
+			if len(ls) > 0 {
+				break
+			}
+			time.Sleep(time.Minute)
+		}
+		if late := time.Since(due); late < 0 || late > time.Minute {
+			t.Errorf("leased %s after it was due", late)
+		}
+	})
+}
+
+func TestUndoReachesEveryPostOfALargeFile(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	const n = 12_000
+	var gs []*post.Group
+	h := uint64(1)
+	for i := range n { // due in no order, so that whole pages of the index run empty
+		h = h*6364136223846793005 + 1442695040888963407
+		gs = append(gs, group(strconv.Itoa(i), start.Add(time.Duration(h>>40%10_000)*time.Minute), "twitter-1", "linkedin-2"))
+	}
+	imp := must[post.Import](t)(r.take("a.csv", gs...))
+	if did, left, err := r.UndoImport(t.Context(), imp.ID, "me"); err != nil || did != 2*n || left != 0 {
+		t.Fatalf("undo: %d cancelled, %d left, %v; want %d and none", did, left, err, 2*n)
 	}
 }

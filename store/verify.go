@@ -1,10 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -31,8 +33,8 @@ func (s *Store) Verify(ctx context.Context) []error {
 
 // VerifyFile does what Verify does on a file that is not in use. A damaged file
 // can kill the process that reads it: run it in a child with a memory limit.
-func VerifyFile(_ context.Context, path string) error {
-	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: time.Second})
+func VerifyFile(ctx context.Context, path string) error {
+	db, err := openRead(path)
 	if err != nil {
 		return err
 	}
@@ -50,7 +52,7 @@ func VerifyFile(_ context.Context, path string) error {
 		faults = verify(tx, &names)
 		return nil
 	})
-	return errors.Join(append(faults, err, db.Close())...)
+	return errors.Join(append(faults, err, db.Close(), ctx.Err())...)
 }
 
 func verify(tx *bolt.Tx, names *registry) []error {
@@ -67,7 +69,7 @@ func verify(tx *bolt.Tx, names *registry) []error {
 		return faults // what the pages hold means nothing then
 	}
 	h := hidden(tx)
-	open := 0
+	waiting, flight, sum := 0, 0, uint64(0)
 	usage := map[string]int{}
 	totals := map[post.Status]int64{}
 	each(tx, bucketGroups, fault, func(k, v []byte) {
@@ -90,21 +92,22 @@ func verify(tx *bolt.Tx, names *registry) []error {
 			if !p.Status.Open() {
 				continue
 			}
-			open++
 			usage[string(usageKey(account, conn, 0))]++
-			e := tx.Bucket(bucketOpen).Get(openKey(conn, p.DueAt, p.ID))
-			if len(e) != 2 || int(e[0]) != i || post.Status(e[1]) != p.Status {
-				fault("post %s, %s, due %s: its open entry is %x", p.ID, p.Status, p.DueAt, e)
+			if p.Status == post.StatusProcessing {
+				flight++
+				if v := tx.Bucket(bucketFlight).Get(flightKey(conn, p.ID)); len(v) != 1 || int(v[0]) != i {
+					fault("post %s, %s: its flight entry is %x", p.ID, p.Status, v)
+				}
+				continue
 			}
+			waiting++
+			sum += openSum(conn, p.DueAt, p.ID, i)
 		}
 	})
-	each(tx, bucketOpen, fault, func(k, _ []byte) {
-		if !h.has(openPost(k)) {
-			open--
-		}
-	})
-	if open != 0 {
-		fault("open posts and open entries differ by %d", open)
+	verifyOpen(tx, h, fault, waiting, sum)
+	each(tx, bucketFlight, fault, func(_, _ []byte) { flight-- })
+	if flight != 0 {
+		fault("posts in flight and their entries differ by %d", flight)
 	}
 	each(tx, bucketUsage, fault, func(k, v []byte) {
 		if n := int(binary.BigEndian.Uint32(v)); usage[string(k)] != n {
@@ -120,6 +123,7 @@ func verify(tx *bolt.Tx, names *registry) []error {
 			fault("total of %s says %d, counted %d", post.Status(k[0]), n, totals[post.Status(k[0])])
 		}
 	})
+	woken := 0
 	each(tx, bucketConns, fault, func(k, _ []byte) {
 		n := binary.BigEndian.Uint32(k)
 		r, err := getConn(tx, n)
@@ -127,16 +131,94 @@ func verify(tx *bolt.Tx, names *registry) []error {
 			fault("%w", err)
 			return
 		}
-		if r.wake != 0 && tx.Bucket(bucketWake).Get(wakeKey(r.wake, n)) == nil {
-			fault("connection %d has no wake key at %d", n, r.wake)
+		if want, err := wakeAt(tx, n, &r); err != nil || want != r.wake {
+			fault("connection %d is woken at %d, want %d: %v", n, r.wake, want, err)
+		}
+		if r.wake != 0 {
+			woken++
+			if tx.Bucket(bucketWake).Get(wakeKey(r.wake, n)) == nil {
+				fault("connection %d has no wake key at %d", n, r.wake)
+			}
 		}
 	})
+	each(tx, bucketWake, fault, func(_, _ []byte) { woken-- })
+	if woken != 0 {
+		fault("connections to wake and their keys differ by %d", woken)
+	}
 	each(tx, bucketImports, fault, func(k, _ []byte) {
 		if _, err := getImport(tx, post.ID(k)); err != nil {
 			fault("%w", err)
 		}
 	})
 	return faults
+}
+
+// verifyOpen checks that the posts that wait are each in one index, once, and
+// that runs go on where their heads say.
+func verifyOpen(tx *bolt.Tx, hide stageSet, fault func(string, ...any), waiting int, sum uint64) {
+	type run struct {
+		conn uint32
+		imp  post.ID
+	}
+	heads := map[run][]byte{} // the last key of each run's head
+	each(tx, bucketOpen, fault, func(k, v []byte) {
+		e, err := readOpen(k, v)
+		if err != nil {
+			fault("%w", err)
+			return
+		}
+		conn := binary.BigEndian.Uint32(k)
+		waiting--
+		sum -= openSum(conn, e.due, e.id, e.at)
+		if e.run.IsZero() {
+			return
+		}
+		if r := (run{conn, e.run}); heads[r] == nil {
+			heads[r] = k
+		} else {
+			fault("the run of import %s on connection %d has two heads", e.run, conn)
+		}
+	})
+	last := map[run]runEntry{}
+	each(tx, bucketRuns, fault, func(k, v []byte) {
+		block, err := readBlock(k, v)
+		if err != nil || len(k) != 24 {
+			fault("run %x: %w", k, errors.Join(err, errRecord))
+			return
+		}
+		r := run{binary.BigEndian.Uint32(k), post.ID(k[4:16])}
+		if hide.has(r.imp) {
+			return
+		}
+		if heads[r] == nil {
+			fault("the run of import %s on connection %d has no head", r.imp, r.conn)
+		}
+		if last := runEntry(binary.BigEndian.Uint64(k[16:])); block.entry(block.len()-1) > last {
+			fault("run %x: its last entry %x comes after its key", k, block.entry(block.len()-1))
+		}
+		for i := range block.len() {
+			e := block.entry(i)
+			if e <= last[r] {
+				fault("run %x: entry %d is out of order", k, i)
+			}
+			last[r] = e
+			if i == 0 && bytes.Compare(openKey(r.conn, e.due(), e.id(r.imp)), heads[r]) <= 0 {
+				fault("run %x: it begins before its head ends", k)
+			}
+			waiting--
+			sum -= openSum(r.conn, e.due(), e.id(r.imp), e.at())
+		}
+	})
+	if waiting != 0 || sum != 0 {
+		fault("posts that wait and their entries differ: by %d, checksum %x", waiting, sum)
+	}
+}
+
+// openSum is a number for one entry that others are unlikely to add up to.
+func openSum(conn uint32, due time.Time, id post.ID, at int) uint64 {
+	h := fnv.New64a()
+	h.Write(append(openKey(conn, due, id), byte(at)))
+	return h.Sum64()
 }
 
 func each(tx *bolt.Tx, bucket []byte, fault func(string, ...any), fn func(k, v []byte)) {

@@ -1,0 +1,225 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/postroom/postroom/post"
+)
+
+// Seal makes all that was added live, and records the import, in one small
+// transaction after the indexes are written. In that transaction the caps are
+// checked against what is used then, and the groups to replace or cancel must
+// still be editable. It is durable when Seal returns.
+//
+// The error wraps a *post.CapExceeded, post.ErrConflict or post.ErrDuplicate;
+// then, as with any error, nothing of the stage is live and it is gone.
+func (t *Stage) Seal(ctx context.Context, seal post.Seal) (post.Import, error) {
+	if t.ended {
+		return post.Import{}, errEnded
+	}
+	imp, err := t.seal(ctx, seal)
+	if err != nil {
+		return post.Import{}, errors.Join(fmt.Errorf("seal: %w", err), t.Discard())
+	}
+	t.ended = true
+	return imp, nil
+}
+
+func (t *Stage) seal(ctx context.Context, seal post.Seal) (post.Import, error) {
+	t.endBlock()
+	if err := t.finishWriting(); err != nil {
+		return post.Import{}, err
+	}
+	conns := slices.Sorted(maps.Keys(t.open))
+	if err := t.writeIndexes(ctx); err != nil {
+		return post.Import{}, err
+	}
+	imp := seal.Import
+	imp.ID, imp.Account = t.base, t.account
+	if imp.TakenAt.IsZero() {
+		imp.TakenAt = t.s.now()
+	}
+	if c, mine := &imp.Counts, t.counts; *c == (post.Counts{}) {
+		*c = mine
+	} else if c.Rows != mine.Rows || c.Accepted != mine.Accepted || c.Held != mine.Held || c.Rejected != mine.Rejected || c.Unchanged != mine.Unchanged {
+		return post.Import{}, fmt.Errorf("%d rows are said to be in the file, %d were staged", c.Rows, mine.Rows)
+	}
+	err := t.s.update(ctx, t.s.change(func(c *change) error {
+		digests, digest := c.Bucket(bucketDigests), append(key4(t.number), imp.Digest[:]...)
+		if digests.Get(digest) != nil {
+			return post.ErrDuplicate
+		}
+		lineages, lineage := c.Bucket(bucketLineages), append(key4(t.number), imp.Lineage...)
+		if latest := lineages.Get(lineage); imp.Lineage != "" && !bytes.Equal(latest, none(imp.Previous)) {
+			return fmt.Errorf("%s has another revision %x, want %s: %w", imp.Lineage, latest, imp.Previous, post.ErrConflict)
+		}
+		for _, ids := range [][]post.ID{seal.Replace, seal.Cancel} {
+			for _, id := range ids {
+				if err := c.supersede(id, imp.Name); err != nil {
+					return err
+				}
+			}
+		}
+		if err := t.checkCaps(c, seal.Caps); err != nil {
+			return err
+		}
+		for k, n := range t.use {
+			if err := c.use(t.number, k.conn, k.month, n); err != nil {
+				return err
+			}
+		}
+		for status, n := range t.total {
+			if err := c.total(status, n); err != nil {
+				return err
+			}
+		}
+		if err := c.Bucket(bucketStages).Delete(t.base[:]); err != nil {
+			return err
+		}
+		for _, n := range conns {
+			if err := errors.Join(c.promote(n, t.base), c.wake(n)); err != nil {
+				return err
+			}
+		}
+		if err := digests.Put(digest, t.base[:]); err != nil {
+			return err
+		}
+		if imp.Lineage != "" {
+			if err := lineages.Put(lineage, t.base[:]); err != nil {
+				return err
+			}
+		}
+		return putImport(c.Tx, importRecord{Import: imp, Last: t.last})
+	}))
+	return imp, err
+}
+
+// none is the bytes of an id, or nothing for the zero id.
+func none(id post.ID) []byte {
+	if id.IsZero() {
+		return nil
+	}
+	return id[:]
+}
+
+// finishWriting waits until all chunks are committed.
+func (t *Stage) finishWriting() error {
+	t.chunks <- t.chunk
+	close(t.chunks)
+	t.chunks = nil
+	for {
+		select {
+		case err := <-t.wrote:
+			return err
+		case <-t.spare: // the writer gives its chunks back
+		}
+	}
+}
+
+// writeIndexes writes what was kept in memory, sorted, in few steps: written row
+// by row, these would be nearly all of the cost.
+func (t *Stage) writeIndexes(ctx context.Context) error {
+	conns := slices.Sorted(maps.Keys(t.open))
+	type block struct {
+		conn    uint32
+		entries []runEntry
+	}
+	var batch []block
+	flush := func() error {
+		err := t.s.update(ctx, func(tx *bolt.Tx) error {
+			b := tx.Bucket(bucketRuns)
+			b.FillPercent = ascending
+			for _, bl := range batch {
+				v := make([]byte, 1, 1+8*len(bl.entries))
+				v[0] = recordVersion
+				for _, e := range bl.entries {
+					v = e.append(v)
+				}
+				if err := b.Put(runKey(bl.conn, t.base, bl.entries[len(bl.entries)-1]), v); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		batch = batch[:0]
+		return err
+	}
+	for _, n := range conns {
+		slices.Sort(t.open[n])
+		for es := range slices.Chunk(t.open[n], blockPosts) {
+			if batch = append(batch, block{n, es}); len(batch) == blocksAtOnce {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	t.open = nil
+	return t.writeRuns(ctx)
+}
+
+// checkCaps refuses what would break a cap at this moment.
+func (t *Stage) checkCaps(c *change, caps []post.Cap) error {
+	for _, limit := range caps {
+		asked := 0
+		for k, n := range t.use {
+			name, _ := t.s.names.conn(k.conn)
+			if k.month == limit.Month && (limit.Connection == "" || name.id == limit.Connection) {
+				asked += n
+			}
+		}
+		if err := c.checkCap(t.account, limit, asked); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkCap refuses n more posts where they would break a cap.
+func (c *change) checkCap(account post.AccountID, limit post.Cap, n int) error {
+	if n <= 0 {
+		return nil
+	}
+	number, _ := c.s.names.accountNumber(account)
+	used := 0
+	for _, conn := range c.s.names.ofAccount(account) {
+		name, _ := c.s.names.conn(conn)
+		if limit.Connection != "" && name.id != limit.Connection {
+			continue
+		}
+		if v := c.Bucket(bucketUsage).Get(usageKey(number, conn, limit.Month)); v != nil {
+			used += int(binary.BigEndian.Uint32(v))
+		}
+	}
+	if used+n > limit.Max {
+		return &post.CapExceeded{Cap: limit, Used: used, Requested: n}
+	}
+	return nil
+}
+
+// supersede cancels a group whose row says something else now, or is gone.
+func (c *change) supersede(id post.ID, by string) error {
+	g, err := c.s.group(c.Tx, id)
+	if err != nil {
+		return err
+	}
+	for i := range g.Posts {
+		p := &g.Posts[i]
+		if !p.Status.Editable() && p.Status != post.StatusCancelled && (p.Status != post.StatusFailed || p.PartsLive() > 0) {
+			return fmt.Errorf("group %s is %s: %w", id, p.Status, post.ErrConflict)
+		}
+	}
+	_, err = c.withdraw(&g, codeReplaced, "a new revision of "+by+" says otherwise", "")
+	return err
+}
