@@ -1,0 +1,193 @@
+package scheduler
+
+import (
+	"time"
+
+	"github.com/postroom/postroom/limits"
+	"github.com/postroom/postroom/post"
+)
+
+// An Item is one draft that wants a time. A million of them are planned at once.
+type Item struct {
+	At    int64  // Unix seconds asked for; 0 for none, which makes a draft
+	Set   uint32 // its connections: an index into the sets of the plan
+	Draft bool   // keep it back, whatever its time
+}
+
+// Plan gives items their times, as seen at now, and returns a slot for each, in
+// the same order. It changes none of its arguments.
+//
+//   - An item for a platform that p does not include is Rejected, drafts too.
+//   - Drafts get no time and use no quota.
+//   - A time that passed no longer than ResetWithin ago, or that is nearer than
+//     Lead, becomes the first whole minute Lead ahead of now. An older one is
+//     Held.
+//   - Seconds are cut off. A slot is never earlier than the minute asked for.
+//   - Items are placed by the time they ask for, then by their place in items, in
+//     the first minute that keeps Gap on each of their connections, to what is
+//     taken and to each other, and PerMinute. Items that ask for the same minute
+//     and share a connection stay in their order.
+//   - An item that would move by more than MaxShift is Held.
+//   - Quotas are counted by the slots, against usage, in the order of items: the
+//     first that does not fit is the first that is Rejected. Rejected and held
+//     items use no quota and no time, so what they leave free is then given out.
+//     Should an item come into another month by that, it is counted there.
+//
+// The set of a slot is sets[Item.Set], without repeats; connection i goes out at
+// its slot plus i × [Rules.Spread].
+func Plan(now time.Time, r Rules, p limits.Plan, taken *Taken, usage post.Usage, sets [][]post.ConnectionID, items []Item) []Slot {
+	pl := planner{now: now, rules: r, plan: p, taken: taken, sets: sets, items: items, slots: make([]Slot, len(items))}
+	pl.queue()
+	if r.Keep {
+		pl.keep()
+	} else {
+		pl.spread(nil)
+	}
+	if p.Monthly == nil && p.Active == nil && p.HorizonDays == nil {
+		return pl.slots
+	}
+	m := limits.NewMeter(p, usage)
+	m.Across = r.Spread()
+	q := &quota{Meter: m, now: now, sets: sets}
+	again := pl.count(q) && !r.Keep
+	for n := 0; again; n++ {
+		q.freed = false
+		pl.spread(q)
+		again = n < rounds && q.freed && pl.readmit(q)
+	}
+	return pl.slots
+}
+
+// rounds is how often rows are given the quota that others gave back when they
+// moved into another month or found no time. It takes a crowd around midnight at
+// the end of a month, or one that is held, for there to be one at all.
+const rounds = 3
+
+// A planner is one plan on its way.
+type planner struct {
+	now   time.Time
+	rules Rules
+	plan  limits.Plan
+	taken *Taken
+	sets  [][]post.ConnectionID
+	items []Item
+	slots []Slot
+	order []uint64 // what wants a place, by time and then index: see sortByTime
+}
+
+// queue decides on what wants no place and puts the rest in order.
+func (pl *planner) queue() {
+	refused := make([]*post.LimitExceeded, len(pl.sets))
+	for i, set := range pl.sets {
+		refused[i] = pl.plan.Available(set)
+	}
+	now := pl.now.Unix() // the last second that has passed
+	oldest := wholeSecond(pl.now.Add(-max(0, pl.rules.ResetWithin)))
+	pl.order = make([]uint64, 0, len(pl.items))
+	for i := range pl.items {
+		it, s := &pl.items[i], &pl.slots[i]
+		switch {
+		case refused[it.Set] != nil:
+			s.Verdict, s.Limit = Rejected, refused[it.Set]
+		case it.Draft || it.At == 0:
+			s.Verdict, s.At = IsDraft, it.At
+		case it.At < 0 || it.At > lastSecond:
+			s.Verdict, s.Why = Held, WhyRange
+		case it.At <= now && it.At < oldest:
+			s.Verdict, s.Why = Held, WhyOld
+		default:
+			pl.order = append(pl.order, uint64(it.At)<<32|uint64(i))
+		}
+	}
+	sortByTime(pl.order)
+}
+
+// keep leaves everything at its time, or at the soonest.
+func (pl *planner) keep() {
+	soon := wholeSecond(pl.now.Add(max(0, pl.rules.Lead)))
+	for _, key := range pl.order {
+		i := uint32(key)
+		s, asked := &pl.slots[i], pl.items[i].At
+		s.Verdict, s.At = Placed, asked
+		if asked < soon {
+			s.At, s.Why = int64(soonest(pl.now, pl.rules.Lead))*60, pl.early(asked)
+		}
+	}
+}
+
+// early says why an item does not get its own minute.
+func (pl *planner) early(asked int64) Why {
+	if asked <= pl.now.Unix() {
+		return WhyPast
+	}
+	return WhySoon
+}
+
+// spread places everything that is not Rejected. Without q it asks for no quota;
+// with q, what has a time already has its quota reserved, and everything is
+// placed anew.
+func (pl *planner) spread(q *quota) {
+	b := newBoard(pl.rules, pl.taken, pl.sets)
+	soon := soonest(pl.now, pl.rules.Lead)
+	shift := int(max(0, pl.rules.MaxShift) / time.Minute)
+	for _, key := range pl.order {
+		i := uint32(key)
+		it, s := &pl.items[i], &pl.slots[i]
+		if s.Verdict == Rejected {
+			continue
+		}
+		want, why := minuteOf(it.At), Why(0)
+		if want < soon {
+			want, why = soon, pl.early(it.At)
+		}
+		limit := min(want+shift, lastMinute-b.reach(it.Set))
+		fresh := Slot{Verdict: Placed, Why: why}
+		switch m := b.find(it.Set, want, limit); {
+		case want > limit:
+			fresh = Slot{Verdict: Held, Why: WhyRange}
+		case m > limit:
+			fresh.Verdict = Held
+			of, conn := b.why(it.Set, limit)
+			fresh.Why, fresh.blocker = why|of, conn
+		default:
+			fresh.At = int64(m) * 60
+			if m > want {
+				of, conn := b.why(it.Set, m-1)
+				fresh.Why, fresh.blocker, fresh.Shift = why|of, conn, uint32(m-want)
+			}
+		}
+		if q != nil {
+			fresh = q.move(it.Set, *s, fresh)
+		}
+		if fresh.Verdict == Placed {
+			b.place(it.Set, want, int(fresh.At/60))
+		}
+		*s = fresh
+	}
+}
+
+// readmit gives quota that was given back to items that had been refused, in the
+// order of the items. It reports whether there was any. They are to be placed
+// anew.
+func (pl *planner) readmit(q *quota) (any bool) {
+	for i := range pl.slots {
+		if s := &pl.slots[i]; s.Verdict == Rejected && s.At != 0 {
+			if again := q.admit(pl.items[i].Set, Slot{Verdict: Placed, At: s.At}); again.Verdict == Placed {
+				*s, any = again, true
+			}
+		}
+	}
+	return any
+}
+
+// count reserves quota for everything placed, in the order of the items, and
+// rejects what does not fit. It reports whether there was any.
+func (pl *planner) count(q *quota) (rejected bool) {
+	for i := range pl.slots {
+		if s := &pl.slots[i]; s.Verdict == Placed {
+			*s = q.admit(pl.items[i].Set, *s)
+			rejected = rejected || s.Verdict == Rejected
+		}
+	}
+	return rejected
+}
