@@ -1,0 +1,241 @@
+package publish
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/postroom/postroom/post"
+)
+
+// The bounds of one call, where the options say nothing else.
+const (
+	defaultTimeout = 60 * time.Second
+	dialTimeout    = 10 * time.Second
+	headerTimeout  = 30 * time.Second
+	maxAnswer      = 1 << 20 // bytes of an answer that are read
+	maxHeaders     = 64 << 10
+)
+
+// UserAgent is how postroom calls itself.
+const UserAgent = "postroom (+https://github.com/postroom/postroom)"
+
+// ClientOptions says how a Client calls.
+type ClientOptions struct {
+	Transport http.RoundTripper // instead of the network, for tests; Guard then does nothing
+	Guard     *Guard            // nil allows every address; a guarded client uses no proxy
+	Timeout   time.Duration     // of a whole call, 60 s when 0; a context may end it sooner
+	Now       func() time.Time  // time.Now when nil
+	Secrets   func() []string   // what no error may show, asked anew at each error; nil for none
+}
+
+// A Client makes HTTP calls of which it knows how far they got. It follows no
+// redirect, repeats nothing, and reuses no connection: net/http sends a request
+// again by itself when a reused connection turns out dead and the request looks
+// repeatable, which an Idempotency-Key header makes of a POST.
+type Client struct {
+	http    *http.Client
+	timeout time.Duration
+	now     func() time.Time
+	secrets func() []string
+
+	mu   sync.Mutex
+	pace Pace
+}
+
+// NewClient returns a client.
+func NewClient(o ClientOptions) *Client {
+	c := &Client{timeout: o.Timeout, now: o.Now, secrets: o.Secrets}
+	if c.timeout == 0 {
+		c.timeout = defaultTimeout
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	transport := o.Transport
+	if transport == nil {
+		transport = networkTransport(o.Guard)
+	}
+	c.http = &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return c
+}
+
+func networkTransport(g *Guard) *http.Transport {
+	dialer := &net.Dialer{Timeout: dialTimeout}
+	proxy := http.ProxyFromEnvironment
+	if g != nil {
+		dialer.ControlContext = g.Control
+		proxy = nil
+	}
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	return &http.Transport{
+		Proxy:                  proxy,
+		DialContext:            dialer.DialContext,
+		TLSHandshakeTimeout:    dialTimeout,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		ResponseHeaderTimeout:  headerTimeout,
+		MaxResponseHeaderBytes: maxHeaders,
+		DisableKeepAlives:      true,
+		DisableCompression:     true,
+		Protocols:              &protocols,
+	}
+}
+
+// A Request is one call.
+type Request struct {
+	Method string
+	URL    string
+	Header http.Header // beside those that the client sets
+	Token  string      // sent as a Bearer token; "" for none
+	Type   string      // of Body
+	Body   []byte
+	Stream io.Reader // instead of Body, for uploads
+	Size   int64     // of Stream in bytes; -1 when not known
+}
+
+// An Answer is what came back, whatever its status.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+	Cut    error     // why Body is not whole; nil when it is
+	At     time.Time // when it came
+}
+
+// errTooLong is the reason of an Answer that is cut at the most that is read.
+var errTooLong = fmt.Errorf("the answer is over %d bytes", maxAnswer)
+
+// Do makes the call once. The error is a *post.Failure: no answer came. It is
+// SentNot only when nothing of the request left this machine.
+func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	resp, err := c.send(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	a := &Answer{Status: resp.StatusCode, Header: resp.Header, At: c.now()}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		a.Cut = scrubError(err, c.known())
+	case len(body) > maxAnswer:
+		body, a.Cut = body[:maxAnswer], errTooLong
+	}
+	a.Body = body
+	if p := PaceOf(a.Header, a.At); p.Limit > 0 {
+		c.mu.Lock()
+		c.pace = p
+		c.mu.Unlock()
+	}
+	return a, nil
+}
+
+// Pace returns what the last answer with rate-limit headers said.
+func (c *Client) Pace() Pace {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pace
+}
+
+// Scrub takes the client's secrets out of text that is to be shown.
+func (c *Client) Scrub(text string) string { return scrub(text, c.known()) }
+
+func (c *Client) known() []string {
+	if c.secrets == nil {
+		return nil
+	}
+	return c.secrets()
+}
+
+// send makes the call and returns the answer with its body unread.
+func (c *Client) send(ctx context.Context, r Request) (*http.Response, error) {
+	// Asked first, so that what follows can take any silence of the trace for a
+	// transport that does not trace.
+	if err := ctx.Err(); err != nil {
+		return nil, c.unsent(r, err, false)
+	}
+	var dialling, wrote atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn:      func(string) { dialling.Store(true) },
+		WroteHeaders: func() { wrote.Store(true) },
+	})
+	req, err := newRequest(ctx, r)
+	if err != nil {
+		return nil, &post.Failure{Class: post.ClassInvalid, Sent: post.SentNot, Scope: post.ScopeConnection, Message: "the address of the call is not a URL: " + c.Scrub(scrubError(err, c.known()).Error())}
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.unsent(r, err, wrote.Load() || !dialling.Load())
+	}
+	return resp, nil
+}
+
+func newRequest(ctx context.Context, r Request) (*http.Request, error) {
+	body := r.Stream
+	if body == nil && r.Body != nil {
+		body = bytes.NewReader(r.Body)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, body)
+	if err != nil {
+		return nil, err
+	}
+	req.GetBody = nil // with it net/http could send the body a second time
+	if r.Stream != nil {
+		req.ContentLength = r.Size
+	}
+	for name, values := range r.Header {
+		req.Header[name] = values
+	}
+	req.Header.Set("User-Agent", UserAgent)
+	if r.Type != "" {
+		req.Header.Set("Content-Type", r.Type)
+	}
+	if r.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+r.Token)
+	}
+	return req, nil
+}
+
+// unsent makes the failure of a call that got no answer. maybe says whether the
+// request may have left this machine.
+func (c *Client) unsent(r Request, err error, maybe bool) *post.Failure {
+	f := &post.Failure{Class: post.ClassNetwork, Sent: post.SentNot, Err: scrubError(err, c.known())}
+	if maybe {
+		f.Sent = post.SentMaybe
+	}
+	_, refused := errors.AsType[*guardError](err)
+	timeout, isNet := errors.AsType[net.Error](err)
+	switch {
+	case refused:
+		f.Class = post.ClassInvalid
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), isNet && timeout.Timeout():
+		f.Class = post.ClassTimeout
+	}
+	f.Message = fmt.Sprintf("%s %s: %v", r.Method, hostOf(r.URL), f.Err)
+	return f
+}
+
+// hostOf returns scheme and host of a URL: the rest may hold a secret.
+func hostOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" {
+		return "(not a URL)"
+	}
+	return u.Scheme + "://" + u.Host
+}

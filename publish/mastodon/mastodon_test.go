@@ -1,0 +1,66 @@
+package mastodon_test
+
+import (
+	"testing"
+
+	"github.com/postroom/postroom/post"
+	"github.com/postroom/postroom/publish"
+	"github.com/postroom/postroom/publish/mastodon"
+	"github.com/postroom/postroom/publish/mastodon/mastodontest"
+	"github.com/postroom/postroom/publish/publishtest"
+)
+
+const (
+	connection = post.ConnectionID("mastodon-acme")
+	host       = "social.example"
+)
+
+var (
+	_ publish.Publisher = (*mastodon.Publisher)(nil)
+	_ publish.Looker    = (*mastodon.Publisher)(nil)
+	_ publish.Pacer     = (*mastodon.Publisher)(nil)
+)
+
+func canary() string { return publishtest.Canary }
+
+// subject returns a publisher that talks to server without a network.
+func subject(t *testing.T, server *mastodontest.Server) *publishtest.Subject {
+	t.Helper()
+	server.Token = publishtest.Canary
+	transport := &publishtest.Transport{Handler: server, Host: host}
+	p, err := mastodon.New(mastodon.Config{Connection: connection, Server: "https://" + host, Token: canary, Transport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if v := server.Violations(); v != nil {
+			t.Errorf("calls that the API does not allow: %q", v)
+		}
+	})
+	return &publishtest.Subject{
+		Publisher: p, Connection: connection, Live: server.Texts,
+		Strayed: func() bool { return transport.Strayed.Load() > 0 },
+		Arrange: func(f publishtest.Fault) {
+			transport.Down.Store(f == publishtest.Unreachable)
+			if f != publishtest.Unreachable && f != publishtest.None {
+				server.Next(f)
+			}
+		},
+	}
+}
+
+func TestSuite(t *testing.T) {
+	t.Parallel()
+	for name, server := range map[string]func() *mastodontest.Server{
+		"a server that honours keys": mastodontest.New,
+		"a server that ignores keys": func() *mastodontest.Server { return &mastodontest.Server{Forgetful: true} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			publishtest.Run(t, publishtest.Suite{
+				New:   func(t *testing.T) *publishtest.Subject { return subject(t, server()) },
+				Knows: !server().Forgetful,
+			})
+		})
+	}
+}

@@ -1,0 +1,122 @@
+package publishtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+	"syscall"
+)
+
+// A Transport answers requests with a handler instead of a network, so that a
+// publisher and its platform fit into one synctest bubble. It reports its steps
+// to the request's httptrace as net/http does. A handler that aborts breaks the
+// connection, before the answer or in the middle of it.
+type Transport struct {
+	Handler http.Handler
+	Host    string      // when set, calls to any other host fail the test by Strayed
+	Down    atomic.Bool // refuses connections
+	Strayed atomic.Int64
+	Calls   atomic.Int64 // requests that reached the handler
+}
+
+// errBroken is what a client sees of a connection that broke.
+var errBroken = fmt.Errorf("read tcp: connection reset by peer: %w", io.ErrUnexpectedEOF)
+
+// RoundTrip runs the handler.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	trace := httptrace.ContextClientTrace(r.Context())
+	if trace != nil && trace.GetConn != nil {
+		trace.GetConn(r.URL.Host)
+	}
+	if t.Host != "" && r.URL.Host != t.Host {
+		t.Strayed.Add(1)
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("no such host")}
+	}
+	if t.Down.Load() {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	}
+	if trace != nil && trace.WroteHeaders != nil {
+		trace.WroteHeaders()
+	}
+	t.Calls.Add(1)
+	w := &recorder{header: http.Header{}, done: make(chan struct{})}
+	go w.serve(t.Handler, r)
+	select {
+	case <-w.done:
+		return w.response(r)
+	case <-r.Context().Done():
+		return nil, context.Cause(r.Context())
+	}
+}
+
+// recorder keeps an answer until the handler is done.
+type recorder struct {
+	header  http.Header
+	sent    http.Header // as it was when the status was written
+	status  int
+	body    bytes.Buffer
+	aborted bool
+	done    chan struct{}
+}
+
+func (w *recorder) serve(h http.Handler, r *http.Request) {
+	defer close(w.done)
+	defer func() {
+		if v := recover(); v != nil {
+			if err, ok := v.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
+				panic(v)
+			}
+			w.aborted = true
+		}
+	}()
+	r2 := r.Clone(r.Context())
+	if r2.Body == nil {
+		r2.Body = http.NoBody
+	}
+	r2.RequestURI = r.URL.RequestURI()
+	h.ServeHTTP(w, r2)
+}
+
+// Header returns the header to be sent.
+func (w *recorder) Header() http.Header { return w.header }
+
+// WriteHeader notes the status.
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status, w.sent = status, w.header.Clone()
+	}
+}
+
+// Write keeps b.
+func (w *recorder) Write(b []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	return w.body.Write(b)
+}
+
+func (w *recorder) response(r *http.Request) (*http.Response, error) {
+	if w.aborted && w.status == 0 {
+		return nil, errBroken
+	}
+	w.WriteHeader(http.StatusOK)
+	resp := &http.Response{
+		StatusCode: w.status, Status: fmt.Sprintf("%d %s", w.status, http.StatusText(w.status)),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: w.sent, Request: r, ContentLength: -1,
+	}
+	var body io.Reader = &w.body
+	if w.aborted {
+		body = io.MultiReader(body, broken{})
+	}
+	resp.Body = io.NopCloser(body)
+	return resp, nil
+}
+
+// broken is the end of an answer whose connection broke.
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, errBroken }
