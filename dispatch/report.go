@@ -1,0 +1,66 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/postroom/postroom/post"
+)
+
+// report tells of an outcome that is on disk.
+func (s *session) report(a *attempt) {
+	p, d := &a.delivery.Post, &a.done
+	log := s.log.With("post", p.ID, "group", p.Group, "attempt", p.Attempts)
+	var o Outcome
+	switch {
+	case d.Status == post.StatusPublished:
+		o = Published
+		log.Info("published", "due_at", p.DueAt, "late", a.late(), "found", d.Receipt.Found)
+	case d.Status == post.StatusUnknown:
+		o = Unknown
+		log.Info("unknown: look at the platform, then resolve it", "due_at", p.DueAt, "err", d.Outcome.Message)
+	case d.Status == post.StatusFailed:
+		o = Failed
+		log.Info("failed", "due_at", p.DueAt, "err", d.Outcome.Message)
+	case d.Outcome == nil:
+		log.Debug("taken back unsent", "due_at", d.RetryAt)
+		return
+	case d.Snooze:
+		o = Throttled
+		log.Info("waits", "due_at", d.RetryAt, "err", d.Outcome.Message)
+	default:
+		o = Retried
+		log.Info("failed, and will be tried again", "due_at", d.RetryAt, "err", d.Outcome.Message)
+	}
+	if d.PauseWhy != "" {
+		s.log.Warn("the connection pauses", "until", d.NotBefore, "err", d.PauseWhy)
+	}
+	s.c.count(func(sum *Summary) { sum.count(o) })
+	if !a.began.IsZero() {
+		s.c.cfg.Observe.Attempt(Attempt{Account: s.key.account, Connection: s.key.id, Outcome: o, Late: a.late(), Took: a.took})
+	}
+}
+
+// late is how long after it was due the call was made: a first attempt after the
+// planned slot, a later one after the time it was put off to.
+func (a *attempt) late() time.Duration {
+	p := &a.delivery.Post
+	from := p.SlotAt
+	if p.Attempts > 1 || from.IsZero() {
+		from = p.DueAt
+	}
+	return max(a.began.Sub(from), 0)
+}
+
+// reportHeld tells of posts that were found too late to send.
+func (s *session) reportHeld(held []post.Post) {
+	if len(held) == 0 {
+		return
+	}
+	s.worked = true
+	for i := range held {
+		p := &held[i]
+		s.log.Info("held: found too late", "post", p.ID, "group", p.Group, "due_at", p.SlotAt, "late", s.c.cfg.Now().Sub(p.SlotAt))
+	}
+	s.c.count(func(sum *Summary) { sum.Held += len(held) })
+	s.c.cfg.Observe.HeldLate(len(held))
+}
