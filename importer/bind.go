@@ -1,0 +1,215 @@
+package importer
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/gocarina/gocsv"
+)
+
+// A bound is what gocsv fills from one record: the cells by what they mean.
+type bound struct {
+	Content   string `csv:"content"`
+	Platforms string `csv:"platforms"`
+	When      string `csv:"scheduled_time"`
+	Date      string `csv:"date"`
+	Clock     string `csv:"time"`
+	Title     string `csv:"title"`
+	Link      string `csv:"link"`
+	Zone      string `csv:"timezone"`
+	Status    string `csv:"status"`
+	ID        string `csv:"external_id"`
+	Comment   string `csv:"first_comment"`
+	Settings  string `csv:"platform_settings"`
+	Labels    string `csv:"labels"`
+	Alt       string `csv:"alt_text"`
+	Year      string `csv:"year"`
+	Month     string `csv:"month"`
+	Day       string `csv:"day"`
+	Hour      string `csv:"hour"`
+	Minute    string `csv:"minute"`
+
+	// Several columns may fill these.
+	Media    []string  `csv:"-"`
+	Variants []variant `csv:"-"`
+}
+
+type variant struct {
+	column int
+	text   string
+}
+
+// A binder gives gocsv chunks of records whose header it has made canonical. gocsv
+// does what it is good at, row to struct; which row stands where and what a
+// header means is known before (INGEST §3).
+type binder struct {
+	file   *File
+	header []string
+	used   []int // columns given to gocsv
+	chunk  [][]string
+	cells  []string // of all chunk rows, one after the other
+	recs   []kept
+	raws   []byte
+	ends   []int
+	bounds []bound
+}
+
+// kept is what is remembered of a record beside its cells.
+type kept struct {
+	line     int
+	fault    fault
+	where    int
+	until    int
+	ctrl     bool
+	rawEnd   int
+	first, n int // its cells in ends
+	text     string
+}
+
+func newBinder(f *File) *binder {
+	b := &binder{file: f}
+	for i, c := range f.columns {
+		if c.field != fieldUnknown && c.field != fieldIgnored {
+			b.used = append(b.used, i)
+			b.header = append(b.header, fmt.Sprintf("%s#%d", c.field, i))
+		}
+	}
+	return b
+}
+
+func (b *binder) reset() {
+	b.recs, b.raws, b.ends = b.recs[:0], b.raws[:0], b.ends[:0]
+}
+
+func (b *binder) rows() int { return len(b.recs) }
+
+// add copies what the reader will overwrite.
+func (b *binder) add(r *record) {
+	b.raws = append(b.raws, r.raw...)
+	k := kept{line: r.line, fault: r.fault, where: r.where, until: r.until, ctrl: r.ctrl, rawEnd: len(b.raws), first: len(b.ends), n: len(r.ends)}
+	if r.fault == noFault {
+		k.text = r.text
+		b.ends = append(b.ends, r.ends...)
+	} else {
+		k.n = 0
+	}
+	b.recs = append(b.recs, k)
+}
+
+func (b *binder) raw(i int) []byte {
+	from := 0
+	if i > 0 {
+		from = b.recs[i-1].rawEnd
+	}
+	return b.raws[from:b.recs[i].rawEnd]
+}
+
+func (b *binder) cell(i, col int) string {
+	k := &b.recs[i]
+	if col >= k.n {
+		return ""
+	}
+	from := 0
+	if col > 0 {
+		from = b.ends[k.first+col-1]
+	}
+	return k.text[from:b.ends[k.first+col]]
+}
+
+// bind fills a bound for every record of the chunk.
+func (b *binder) bind() error {
+	if len(b.recs) == 0 {
+		return nil
+	}
+	width := len(b.used)
+	if need := width * len(b.recs); cap(b.cells) < need {
+		b.cells = make([]string, need)
+	}
+	b.cells = b.cells[:width*len(b.recs)]
+	b.chunk = append(b.chunk[:0], b.header)
+	for i := range b.recs {
+		row := b.cells[i*width : (i+1)*width : (i+1)*width]
+		for j, col := range b.used {
+			row[j] = b.cell(i, col)
+		}
+		b.chunk = append(b.chunk, row)
+	}
+	if cap(b.bounds) < len(b.recs) {
+		b.bounds = make([]bound, 0, chunkRows)
+	}
+	clear(b.bounds[:cap(b.bounds)])
+	b.bounds = b.bounds[:0]
+	if err := gocsv.UnmarshalDecoder(chunkDecoder{b.chunk}, &b.bounds); err != nil {
+		return fmt.Errorf("bind rows: %w", err)
+	}
+	if len(b.bounds) < len(b.recs) {
+		return fmt.Errorf("bind rows: %d of %d came back", len(b.bounds), len(b.recs))
+	}
+	return nil
+}
+
+// chunkDecoder gives gocsv rows that are already cut.
+type chunkDecoder struct{ rows [][]string }
+
+// GetCSVRows implements gocsv.Decoder.
+func (d chunkDecoder) GetCSVRows() ([][]string, error) { return d.rows, nil }
+
+// UnmarshalCSVWithFields takes one cell; key is a header that newBinder made.
+func (b *bound) UnmarshalCSVWithFields(key, value string) error {
+	if value == "" {
+		return nil
+	}
+	at := strings.IndexByte(key, '#')
+	switch field(key[:at]) {
+	case fieldContent:
+		b.Content = value
+	case fieldPlatforms:
+		b.Platforms = value
+	case fieldWhen:
+		b.When = value
+	case fieldDate:
+		b.Date = value
+	case fieldTime:
+		b.Clock = value
+	case fieldTitle:
+		b.Title = value
+	case fieldLink:
+		b.Link = value
+	case fieldZone:
+		b.Zone = value
+	case fieldStatus:
+		b.Status = value
+	case fieldID:
+		b.ID = value
+	case fieldComment:
+		b.Comment = value
+	case fieldSettings:
+		b.Settings = value
+	case fieldLabels:
+		b.Labels = joinCells(b.Labels, value)
+	case fieldAlt:
+		b.Alt = joinCells(b.Alt, value)
+	case fieldYear:
+		b.Year = value
+	case fieldMonth:
+		b.Month = value
+	case fieldDay:
+		b.Day = value
+	case fieldHour:
+		b.Hour = value
+	case fieldMinute:
+		b.Minute = value
+	case fieldMedia:
+		b.Media = append(b.Media, value)
+	case fieldVariant:
+		b.Variants = append(b.Variants, variant{atoi(key[at+1:]), value})
+	}
+	return nil
+}
+
+func joinCells(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "||" + b
+}

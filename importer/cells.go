@@ -1,0 +1,83 @@
+package importer
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// urlEnds is where one URL of a list ends and the next begins: URLs may hold
+// commas themselves.
+var urlEnds = regexp.MustCompile(`(?i)["\'\]>]?[\s,;|]+["\'\[<]?(https?://)`)
+
+// splitURLs cuts a cell into URLs.
+func splitURLs(cell string) []string {
+	const around = " \t\n,;|\"'<>[]"
+	cell = strings.Trim(tidy(cell), around)
+	if cell == "" {
+		return nil
+	}
+	if !strings.ContainsAny(cell, ",;| \t\n") {
+		return []string{cell}
+	}
+	var out []string
+	for _, u := range strings.Split(urlEnds.ReplaceAllString(cell, "\x00$1"), "\x00") {
+		if u = strings.Trim(u, around); u != "" {
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
+// badURL says what is wanted of a URL that cannot be used, and the next step, or
+// nothing. shown is the URL without a password that stands in it.
+func badURL(s, example string) (shown, want, hint string) {
+	u, err := url.Parse(s)
+	switch {
+	case err == nil && u.User != nil:
+		return u.Redacted(), "an address without a password in it", "put the file where no password is needed"
+	case err == nil && u.Scheme != "" && u.Scheme != "https" && u.Scheme != "http":
+		return s, "an address that begins with https://", "write an address that a browser opens without a log-in"
+	case err == nil && u.Scheme == "":
+		return s, "a web address like " + example, "write the whole address, with https://"
+	case err != nil || u.Host == "" || strings.ContainsAny(s, " \n\t"):
+		return s, "a web address like " + example, "write a blank as %20, and separate several by ;"
+	}
+	return s, "", ""
+}
+
+// tidy cleans a cell that is read by a program and not by people: blanks of all
+// kinds become plain ones, marks that do not show are dropped, and a minus sign
+// becomes a hyphen.
+func tidy(s string) string {
+	plain := true
+	for i := 0; i < len(s) && plain; i++ {
+		plain = s[i] < utf8.RuneSelf
+	}
+	if !plain {
+		s = strings.Map(func(r rune) rune {
+			switch {
+			case r < utf8.RuneSelf:
+				return r
+			case unicode.Is(unicode.Zs, r):
+				return ' '
+			case unicode.Is(unicode.Cf, r):
+				return -1
+			case r == '\u2212':
+				return '-'
+			}
+			return r
+		}, s)
+	}
+	return strings.TrimSpace(s)
+}
+
+// rounded is a number that a spreadsheet shows instead of a long id.
+var rounded = regexp.MustCompile(`^\d([.,]\d+)?[eE]\+\d+$`)
+
+// roundedEnd finds such a number at the end of a connection id.
+var roundedEnd = regexp.MustCompile(`\d[eE]\+\d+$`)
+
+func roundedID(id string) bool { return rounded.MatchString(id) }

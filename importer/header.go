@@ -1,0 +1,151 @@
+package importer
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/postroom/postroom/post"
+)
+
+// A field is what a column means, by its name in messages.
+type field string
+
+const (
+	fieldContent   field = "content"
+	fieldPlatforms field = "platforms"
+	fieldWhen      field = "scheduled_time"
+	fieldDate      field = "date"
+	fieldTime      field = "time"
+	fieldMedia     field = "media_url"
+	fieldTitle     field = "title"
+	fieldAlt       field = "alt_text"
+	fieldLink      field = "link"
+	fieldZone      field = "timezone"
+	fieldStatus    field = "status"
+	fieldID        field = "external_id"
+	fieldComment   field = "first_comment"
+	fieldLabels    field = "labels"
+	fieldSettings  field = "platform_settings"
+	fieldYear      field = "year" // the parts of a time, each in a column of its own
+	fieldMonth     field = "month"
+	fieldDay       field = "day"
+	fieldHour      field = "hour"
+	fieldMinute    field = "minute"
+	fieldVariant   field = "content_" // and a platform
+	fieldIgnored   field = "-"        // known, and of no use here
+	fieldUnknown   field = ""
+)
+
+// A column is what one column of a file means.
+type column struct {
+	field    field
+	platform post.Platform // of a variant
+}
+
+// synonyms are the names under which the columns go about, squeezed: lower case,
+// without blanks and punctuation (INGEST §4.2).
+var synonyms = map[field]string{
+	fieldContent: `content text message messagetext post postcontent posttext copy caption body description tweet socialcopy
+		beitrag inhalt beitragstext nachricht texte contenu texto contenido conteudo conteúdo mensagem mensaje testo contenuto tekst bericht inhoud`,
+	fieldPlatforms: `platforms platform networks network socialnetwork socialnetworks channels channel accounts account profiles profile
+		socialprofile socialmedias social destination destinations where connections connection kanal kanäle plattform plattformen netzwerk
+		réseau réseaux reseau reseaux canal canaux red redes canales rede canais canale canali rete kanaal kanalen`,
+	fieldWhen: `scheduledtime scheduledat scheduled schedule scheduledate scheduledatetime scheduledfor scheduletime publishat publishdate publishtime
+		publishon publicationdate postat postdate postingtime postingdate postatspecifictime datetime due dueat duedate when start startdatetime
+		zeitpunkt veröffentlichung veröffentlichen termin publication datedepublication publicar fechadepublicacion`,
+	fieldDate: `date startdate scheduleddate day datum fecha data dateintlformatorprompt`,
+	fieldTime: `time time24hr starttime hour uhrzeit zeit heure hora ora tijd`,
+	fieldMedia: `mediaurl mediaurls media image images imageurl imageurls picture pictureurl photo photos photourl video videourl videourls gifurl gifurls
+		attachment attachments asset assets bild bilder imagem imagen imagine afbeelding medien`,
+	fieldTitle:    `title subject headline titel betreff titre asunto titulo título titolo onderwerp`,
+	fieldAlt:      `alttext alttexts alt imagedescription imagealt bildbeschreibung alttexte`,
+	fieldLink:     `link links url linkurl ogmetaurl landingpage lien enlace`,
+	fieldZone:     `timezone tz zone zeitzone fuseauhoraire zonahoraria fusoorario tijdzone`,
+	fieldStatus:   `status state poststatus zustand statut estado stato`,
+	fieldID:       `externalid id uid rowid postid reference kennung identifiant`,
+	fieldComment:  `firstcomment followupcomment comment comments ersterkommentar premiercommentaire primercomentario`,
+	fieldLabels:   `labels label tags tag category categories campaign hashtaggroup kategorie kampagne étiquettes etiquetas`,
+	fieldSettings: `platformsettings settings`,
+	fieldIgnored:  `postroomerror notes note notizen location ort enddate endtime alldayevent private reminder approve approved posted postgroupid importsuccess`,
+}
+
+var fieldOf = func() map[string]field {
+	m := map[string]field{}
+	for f, names := range synonyms {
+		for _, n := range strings.Fields(names) {
+			m[n] = f
+		}
+	}
+	return m
+}()
+
+// squeeze makes a column name comparable: NFKC, lower case, no hint in brackets
+// at its end, and only letters and digits.
+func squeeze(name string) string {
+	name = strings.ToLower(norm.NFKC.String(name))
+	if at := strings.LastIndexByte(name, '('); at > 0 && strings.HasSuffix(strings.TrimSpace(name), ")") {
+		name = name[:at]
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, name)
+}
+
+// columnOf reads one column name.
+func columnOf(name string) column {
+	s := squeeze(name)
+	if f, ok := fieldOf[s]; ok {
+		return column{field: f}
+	}
+	if bare := strings.TrimRight(s, "0123456789"); bare != s && (fieldOf[bare] == fieldMedia || fieldOf[bare] == fieldAlt) {
+		return column{field: fieldOf[bare]}
+	}
+	// content_twitter and the like.
+	if rest, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(name)), "content_"); ok {
+		if p, known := post.PlatformByName(rest); known {
+			return column{field: fieldVariant, platform: p}
+		}
+	}
+	// "Text - For the video, pin, PDF": the part before the dash.
+	if head, _, ok := strings.Cut(name, " - "); ok {
+		if f, ok := fieldOf[squeeze(head)]; ok {
+			return column{field: f}
+		}
+	}
+	return column{}
+}
+
+// known counts the cells of a row that are column names. A name for which the
+// file has another use anyway, such as a lone word, counts too.
+func known(cells []string) int {
+	n := 0
+	for _, c := range cells {
+		if len(c) <= 100 && columnOf(c).field != fieldUnknown {
+			n++
+		}
+	}
+	return n
+}
+
+// principal are the names near which a misspelt column is an error and not just
+// an unknown one: the file would silently lose what matters.
+var principal = []string{"content", "platforms", "scheduled_time", "media_url", "timezone", "external_id", "first_comment", "platform_settings"}
+
+// nearMiss returns the column that a name was probably meant to be.
+func nearMiss(name string) string {
+	s := squeeze(name)
+	if len(s) < 5 {
+		return ""
+	}
+	for _, p := range principal {
+		if post.Nearest(s, []string{squeeze(p)}) != "" {
+			return p
+		}
+	}
+	return ""
+}

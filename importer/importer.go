@@ -1,0 +1,213 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/postroom/postroom/post"
+)
+
+// Limits bound what a file may hold.
+type Limits struct {
+	MaxBytes   int64 // of the file
+	MaxRows    int
+	MaxRow     int // bytes of one record
+	MaxCell    int // bytes of one cell
+	MaxColumns int
+}
+
+// DefaultLimits are far above any calendar a team writes, and far below what
+// could hurt the machine.
+func DefaultLimits() Limits {
+	return Limits{MaxBytes: 1 << 30, MaxRows: 5_000_000, MaxRow: 1 << 20, MaxCell: 64 << 10, MaxColumns: 256}
+}
+
+// Options say how a file is to be read.
+type Options struct {
+	Name      string              // for messages
+	Directory *post.Directory     // the account's connections
+	Platforms []post.ConnectionID // of rows that name none
+	Zone      *time.Location      // of times without one
+	DateOrder string              // "dmy" or "mdy" for 3/4/2026, where the column does not tell; "" rejects it
+	Status    post.Status         // of rows that name none
+	Today     time.Time           // when the file is read
+	Limits    Limits
+}
+
+// Unusable is the error of a file of which no row can be read.
+type Unusable struct{ Problems []post.Problem }
+
+// Error names the first problem.
+func (e *Unusable) Error() string {
+	if len(e.Problems) == 0 {
+		return "unusable"
+	}
+	return e.Problems[0].String()
+}
+
+// unusable makes the error of a file with one problem.
+func unusable(o *Options, code, got, want, hint string) *Unusable {
+	return &Unusable{[]post.Problem{{File: o.Name, Code: code, Got: post.Shorten(got), Want: want, Hint: hint}}}
+}
+
+// A Dialect is how a file is written.
+type Dialect struct {
+	Encoding  string `json:"encoding"`
+	Delimiter rune   `json:"delimiter"`
+}
+
+// A File is a file that was looked over and can be read.
+type File struct {
+	opt      Options
+	src      io.ReaderAt
+	size     int64
+	enc      encoding
+	delim    byte
+	skip     int64 // bytes of the decoded text before the header
+	line     int   // physical line of the header
+	header   []string
+	columns  []column
+	dates    []dateOrder // by column
+	serial   []bool      // by column: Excel serial numbers
+	twins    [][2]int    // columns of the same name, which must agree
+	rows     int
+	resolves map[string]resolved // platforms cells seen
+	notes    []post.Problem
+}
+
+// Open looks a file over. The error is an *Unusable that says all that is wrong,
+// or comes from src.
+func Open(ctx context.Context, src io.ReaderAt, size int64, o Options) (*File, error) {
+	if o.Limits == (Limits{}) {
+		o.Limits = DefaultLimits()
+	}
+	if o.Zone == nil {
+		o.Zone = time.UTC
+	}
+	f := &File{opt: o, src: src, size: size}
+	if size > o.Limits.MaxBytes {
+		return nil, unusable(&o, "FILE_TOO_LARGE", fmt.Sprintf("%d bytes", size), fmt.Sprintf("at most %d bytes", o.Limits.MaxBytes), "split the file")
+	}
+	if err := f.detect(ctx); err != nil {
+		return nil, err
+	}
+	if err := f.findHeader(); err != nil {
+		return nil, err
+	}
+	if err := f.survey(ctx); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Notes returns what is to be said of the file as a whole.
+func (f *File) Notes() []post.Problem { return f.notes }
+
+// Header returns the column names as written.
+func (f *File) Header() []string { return f.header }
+
+// Dialect returns how the file is written.
+func (f *File) Dialect() Dialect { return Dialect{Encoding: f.enc.name, Delimiter: rune(f.delim)} }
+
+// note adds a warning about the whole file.
+func (f *File) note(p post.Problem) {
+	p.File, p.Severity = f.opt.Name, post.SeverityWarning
+	f.notes = append(f.notes, p)
+}
+
+// A Row is one row of a file.
+type Row struct {
+	N        int      // from 1
+	Line     int      // physical line of its first byte, from 1
+	Raw      []byte   // as written, in UTF-8, without the line ending
+	Cells    []string // by the header's columns
+	Draft    post.Draft
+	Problems []post.Problem // with an error among them the draft is not to be used
+
+	file *File
+}
+
+// Column returns the place of a field in the row, from 1, or 0 when the file has
+// no such column.
+func (r *Row) Column(field string) int {
+	if r.file == nil {
+		return 0
+	}
+	for i, c := range r.file.columns {
+		if string(c.field) == field {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// records returns a reader at the first record after the header.
+func (f *File) records() *recordReader {
+	r := newRecordReader(f.enc.reader(f.src, f.size), f.delim, f.opt.Limits)
+	r.width = len(f.header)
+	return r
+}
+
+// skipHeader reads past the header row.
+func (f *File) skipHeader(r *recordReader) error {
+	if err := r.discard(f.skip, f.line); err != nil {
+		return err
+	}
+	_, err := r.next()
+	return err
+}
+
+// chunkRows is how many rows gocsv is given at once: what bounds memory.
+const chunkRows = 512
+
+// Rows calls fn with each row in order. The Row is used again for the next; its
+// strings may be kept, its slices may not. An error of fn ends the reading and is
+// returned.
+func (f *File) Rows(ctx context.Context, fn func(*Row) error) error {
+	r := f.records()
+	if err := f.skipHeader(r); err != nil {
+		return err
+	}
+	b := newBinder(f)
+	row := Row{file: f}
+	n := 0
+	for done := false; !done; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		b.reset()
+		for b.rows() < chunkRows {
+			rec, err := r.next()
+			if errors.Is(err, io.EOF) {
+				done = true
+				break
+			}
+			if err != nil {
+				return err
+			}
+			if rec.blank() {
+				continue
+			}
+			b.add(rec)
+		}
+		if err := b.bind(); err != nil {
+			return err
+		}
+		for i := range b.rows() {
+			n++
+			row.N = n
+			f.fill(&row, b, i)
+			if err := fn(&row); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// listed joins words for a message.
+func listed(words []string) string { return strings.Join(words, ", ") }

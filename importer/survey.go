@@ -1,0 +1,441 @@
+package importer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/postroom/postroom/post"
+)
+
+// sepLine is Excel's hint on the first line.
+var sepLine = regexp.MustCompile(`^"?[sS][eE][pP]=([,;|\t])"?[ ,;]*\r?\n?$`)
+
+// mostPreamble is how many lines may stand before the header row.
+const mostPreamble = 10
+
+// headSize is how much of the text the sniffing looks at.
+const headSize = 64 << 10
+
+// findHeader finds the delimiter and the header row in the first lines.
+func (f *File) findHeader() error {
+	head := make([]byte, headSize)
+	n, err := io.ReadFull(f.enc.reader(f.src, f.size), head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read %s: %w", f.opt.Name, err)
+	}
+	whole := n < len(head)
+	head = bytes.TrimPrefix(head[:n], []byte("\ufeff"))
+	f.skip = int64(n - len(head))
+	f.line = 1
+	first, rest := cutLine(head)
+	if m := sepLine.FindSubmatch(first); m != nil {
+		f.delim = m[1][0]
+		f.skip += int64(len(head) - len(rest))
+		f.line, head = 2, rest
+		if !named(head, f.delim, whole) {
+			f.delim = sniff(head, whole) // the hint is wrong
+		}
+	} else {
+		f.delim = sniff(head, whole)
+	}
+	return f.pickHeader(head, whole)
+}
+
+// cutLine cuts the first line off, with its ending.
+func cutLine(b []byte) (line, rest []byte) {
+	used, _ := passLine(b, lineEnd(b))
+	return b[:used], b[used:]
+}
+
+// headRecords reads the first records of the text.
+func (f *File) headRecords(head []byte, delim byte, whole bool, most int) []record {
+	r := newRecordReader(bytes.NewReader(head), delim, f.opt.Limits)
+	var out []record
+	for len(out) < most {
+		rec, err := r.next()
+		if err != nil {
+			break
+		}
+		if !whole && r.start == r.end && r.eof {
+			break // cut off by the end of the head
+		}
+		c := *rec
+		c.raw, c.ends = bytes.Clone(rec.raw), append([]int(nil), rec.ends...)
+		out = append(out, c)
+	}
+	return out
+}
+
+// pickHeader finds the header row: the first of the first rows with at least two
+// known names, else the first with one, as a file with a folder's defaults may
+// have only one column.
+func (f *File) pickHeader(head []byte, whole bool) error {
+	recs := f.headRecords(head, f.delim, whole, mostPreamble+1)
+	at := -1
+	for least := 2; least > 0 && at < 0; least-- {
+		for i := range recs {
+			cells := cellsOf(&recs[i])
+			if n := known(cells); n >= least && (least > 1 || n == len(trimEmpty(cells))) && hasContent(cells) {
+				at = i
+				break
+			}
+		}
+	}
+	if at < 0 {
+		return f.noHeader(recs)
+	}
+	// Skip the bytes before it: records know their lines, and lines their bytes.
+	before := head
+	for line := 1; line < recs[at].line; line++ {
+		_, before = cutLine(before)
+	}
+	f.skip += int64(len(head) - len(before))
+	f.line += recs[at].line - 1
+	blank := true
+	for i := range recs[:at] {
+		blank = blank && recs[i].blank()
+	}
+	if !blank {
+		f.note(post.Problem{Code: "PREAMBLE", Line: f.line, Want: fmt.Sprintf("the header row was found on line %d; what stands before it was left out", f.line)})
+	}
+	return f.readHeader(cellsOf(&recs[at]))
+}
+
+func cellsOf(r *record) []string {
+	out := make([]string, r.cells())
+	for i := range out {
+		out[i] = r.cell(i)
+	}
+	return out
+}
+
+func trimEmpty(cells []string) []string {
+	for len(cells) > 0 && strings.TrimSpace(cells[len(cells)-1]) == "" {
+		cells = cells[:len(cells)-1]
+	}
+	return cells
+}
+
+func hasContent(cells []string) bool {
+	for _, c := range cells {
+		if f := columnOf(c).field; f == fieldContent || f == fieldVariant || f == fieldMedia || f == fieldTitle {
+			return true
+		}
+	}
+	return false
+}
+
+const wantHeader = "a header row like content,platforms,scheduled_time"
+
+// noHeader says why none of the first rows is a header row, and what comes
+// nearest to one.
+func (f *File) noHeader(recs []record) error {
+	const hint = "name the column with the texts `content`, and separate the columns by commas; docs/csv.md lists the names"
+	firstAt := -1
+	for i := range recs {
+		if recs[i].fault != noFault {
+			w := faultWants[recs[i].fault]
+			if recs[i].fault == tooManyCells {
+				w = [2]string{fmt.Sprintf("at most %d columns", f.opt.Limits.MaxColumns), "remove columns that are not needed"}
+			}
+			return f.unusableAt(&recs[i], recs[i].where, "BROKEN_HEADER", string(recs[i].raw), w[0], w[1])
+		}
+		cells := trimEmpty(cellsOf(&recs[i]))
+		if len(cells) == 0 {
+			continue
+		}
+		if firstAt < 0 {
+			firstAt = i
+		}
+		for _, c := range cells {
+			if w, err := parseWhen(tidy(c), orderDMY); err == nil && w.clock {
+				return f.unusableAt(&recs[i], 0, "NO_HEADER", string(recs[i].raw), wantHeader+": this row holds a post already", "add the header row above it")
+			}
+		}
+		if len(cells) < 2 && len(recs) > 1 {
+			continue
+		}
+		var wrong []post.Problem
+		for col, c := range cells {
+			if near := nearMiss(c); near != "" && columnOf(c).field == fieldUnknown {
+				wrong = append(wrong, f.misspelt(f.line+recs[i].line-1, col+1, c, near))
+			}
+		}
+		if len(wrong) > 0 {
+			return &Unusable{wrong}
+		}
+		if known(cells) > 1 {
+			return f.unusableAt(&recs[i], 0, "NO_CONTENT_COLUMN", string(recs[i].raw), "a column named content", "name the column that holds the texts")
+		}
+	}
+	if firstAt < 0 {
+		return unusable(&f.opt, codeEmpty, "", "a header row and at least one row: the file holds no text", "drop the calendar again")
+	}
+	return f.unusableAt(&recs[firstAt], 0, "NO_HEADER", string(recs[firstAt].raw), wantHeader, hint)
+}
+
+// unusableAt makes the error of a file with one problem, at one of its first
+// records.
+func (f *File) unusableAt(r *record, column int, code, got, want, hint string) *Unusable {
+	u := unusable(&f.opt, code, got, want, hint)
+	u.Problems[0].Line, u.Problems[0].Column = f.line+r.line-1, column
+	return u
+}
+
+func (f *File) misspelt(line, column int, name, near string) post.Problem {
+	return post.Problem{File: f.opt.Name, Line: line, Column: column, Code: "MISSPELT_COLUMN", Got: post.Shorten(name), Want: "a known column name", Hint: fmt.Sprintf("did you mean %s? Otherwise give the column another name", near)}
+}
+
+// readHeader decides what each column means. All that is wrong is said at once.
+func (f *File) readHeader(cells []string) error {
+	cells = trimEmpty(cells)
+	f.header = cells
+	if len(cells) > f.opt.Limits.MaxColumns {
+		return unusable(&f.opt, "TOO_MANY_COLUMNS", fmt.Sprintf("%d columns", len(cells)), fmt.Sprintf("at most %d", f.opt.Limits.MaxColumns), "remove columns that are not needed")
+	}
+	var wrong []post.Problem
+	var unknown []string
+	have := map[field]int{}
+	for _, name := range cells {
+		c := columnOf(name)
+		f.columns = append(f.columns, c)
+		if c.field != fieldVariant {
+			have[c.field]++
+		}
+	}
+	f.splitTimes(have)
+	// A date column alone holds the whole time.
+	if have[fieldWhen] == 0 && have[fieldDate] > 0 && have[fieldTime] == 0 {
+		f.rename(fieldDate, fieldWhen)
+		have[fieldWhen], have[fieldDate] = have[fieldDate], 0
+	}
+	if have[fieldWhen] > 0 && have[fieldDate] == 0 && have[fieldTime] > 0 {
+		f.rename(fieldWhen, fieldDate)
+		have[fieldDate], have[fieldWhen] = have[fieldWhen], 0
+	}
+	for i, name := range cells {
+		if f.columns[i].field != fieldUnknown {
+			continue
+		}
+		near := nearMiss(name)
+		if near == "" || have[field(near)] > 0 {
+			continue
+		}
+		wrong = append(wrong, f.misspelt(f.line, i+1, name, near))
+	}
+	f.duplicates(have)
+	if have[fieldContent] == 0 && !hasContent(cells) && have[fieldMedia] == 0 && have[fieldTitle] == 0 && len(wrong) == 0 {
+		wrong = append(wrong, post.Problem{File: f.opt.Name, Line: f.line, Code: "NO_CONTENT_COLUMN", Want: "a column named content", Hint: "name the column that holds the texts"})
+	}
+	if have[fieldPlatforms] == 0 && len(f.opt.Platforms) == 0 && len(wrong) == 0 {
+		wrong = append(wrong, post.Problem{File: f.opt.Name, Line: f.line, Code: "NO_PLATFORMS", Want: "a column named platforms, or a default for the folder", Hint: "add the column, drop the file into inbox/ACCOUNT/CONNECTION/, or write `platforms: [ID]` into a defaults.yaml beside it"})
+	}
+	if len(wrong) > 0 {
+		return &Unusable{wrong}
+	}
+	for i, c := range f.columns {
+		if name := strings.TrimSpace(cells[i]); name != "" && c == (column{}) && columnOf(name).field == fieldUnknown {
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) > 0 {
+		f.note(post.Problem{Line: f.line, Code: "UNKNOWN_COLUMNS", Got: post.Shorten(listed(unknown)), Want: "columns that postroom knows: these were left out", Hint: "docs/csv.md lists the names"})
+	}
+	if have[fieldWhen] == 0 && have[fieldDate] == 0 && have[fieldYear] == 0 {
+		f.note(post.Problem{Line: f.line, Code: "NO_TIME_COLUMN", Want: "a column named scheduled_time: there is none, so no row has a time"})
+	}
+	return nil
+}
+
+// splitTimes finds the columns that hold the time in parts: year, month, day, hour
+// and minute, or "publish date" with "publish time".
+func (f *File) splitTimes(have map[field]int) {
+	at := map[string]int{}
+	for i, name := range f.header {
+		at[squeeze(name)] = i
+	}
+	parts := []field{fieldYear, fieldMonth, fieldDay, fieldHour, fieldMinute}
+	n := 0
+	for _, part := range parts {
+		if _, ok := at[string(part)]; ok {
+			n++
+		}
+	}
+	if n == len(parts) {
+		for _, part := range parts {
+			c := &f.columns[at[string(part)]]
+			have[c.field]--
+			c.field = part
+			have[part]++
+		}
+	}
+	if have[fieldWhen] != 2 || have[fieldDate] > 0 || have[fieldTime] > 0 {
+		return
+	}
+	day, clock := -1, -1
+	for i, c := range f.columns {
+		switch s := squeeze(f.header[i]); {
+		case c.field != fieldWhen:
+		case strings.HasSuffix(s, "date"):
+			day = i
+		case strings.HasSuffix(s, "time"):
+			clock = i
+		}
+	}
+	if day >= 0 && clock >= 0 {
+		f.columns[day].field, f.columns[clock].field = fieldDate, fieldTime
+		have[fieldWhen], have[fieldDate], have[fieldTime] = 0, 1, 1
+	}
+}
+
+func (f *File) rename(from, to field) {
+	for i := range f.columns {
+		if f.columns[i].field == from {
+			f.columns[i].field = to
+		}
+	}
+}
+
+// single are the fields of which a row can have only one value.
+var single = []field{fieldContent, fieldPlatforms, fieldWhen, fieldDate, fieldTime, fieldTitle, fieldZone, fieldStatus, fieldID, fieldComment, fieldSettings, fieldLink}
+
+// duplicates finds single-valued fields that several columns claim. Of columns
+// with the same name the first counts, and the survey sees whether all agree; of
+// columns with different names the better one wins.
+func (f *File) duplicates(have map[field]int) {
+	for _, want := range single {
+		if have[want] < 2 {
+			continue
+		}
+		var at []int
+		exact := -1
+		names := map[string]int{}
+		for i, c := range f.columns {
+			if c.field == want {
+				at = append(at, i)
+				names[squeeze(f.header[i])]++
+				if squeeze(f.header[i]) == squeeze(string(want)) {
+					exact = i
+				}
+			}
+		}
+		if len(names) < len(at) {
+			for _, i := range at[1:] {
+				f.columns[i].field = fieldIgnored
+				f.twins = append(f.twins, [2]int{at[0], i})
+			}
+			continue
+		}
+		if exact < 0 {
+			exact = at[0]
+		}
+		var left []string
+		for _, i := range at {
+			if i != exact {
+				f.columns[i].field = fieldIgnored
+				left = append(left, f.header[i])
+			}
+		}
+		f.note(post.Problem{Line: f.line, Column: exact + 1, Code: "DUPLICATE_COLUMN", Got: post.Shorten(listed(left)), Want: fmt.Sprintf("one column for %s: %q was taken", want, f.header[exact]), Hint: "remove the others, or give them names that mean something else"})
+	}
+}
+
+// survey reads the whole file once for what only the whole tells: how many rows
+// there are, and how each date column orders day and month.
+func (f *File) survey(ctx context.Context) error {
+	f.dates, f.serial = make([]dateOrder, len(f.columns)), make([]bool, len(f.columns))
+	var whens, nameless []int
+	for i, c := range f.columns {
+		if strings.TrimSpace(f.header[i]) == "" {
+			nameless = append(nameless, i)
+		}
+		if c.field == fieldWhen || c.field == fieldDate {
+			whens = append(whens, i)
+		}
+	}
+	seen := make([]dateStats, len(whens))
+	r := f.records()
+	if err := f.skipHeader(r); err != nil {
+		return err
+	}
+	for {
+		if f.rows%4096 == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		rec, err := r.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if rec.blank() {
+			continue
+		}
+		if f.rows++; f.rows > f.opt.Limits.MaxRows {
+			return unusable(&f.opt, "TOO_MANY_ROWS", "", fmt.Sprintf("at most %d rows", f.opt.Limits.MaxRows), "split the file")
+		}
+		if rec.fault != noFault {
+			continue
+		}
+		for i, col := range whens {
+			seen[i].add(rec.cell(col), rec.line)
+		}
+		for _, t := range f.twins {
+			if a, b := rec.cell(t[0]), rec.cell(t[1]); a != b {
+				return &Unusable{[]post.Problem{{File: f.opt.Name, Line: rec.line, Column: t[1] + 1, Field: string(f.columns[t[0]].field), Code: "DUPLICATE_COLUMN", Got: post.Shorten(b), Want: fmt.Sprintf("one value: columns %d and %d are both named %s, and this row differs in them", t[0]+1, t[1]+1, strings.TrimSpace(f.header[t[0]])), Hint: "remove one of the columns"}}}
+			}
+		}
+		for i, col := range nameless {
+			if cell := strings.TrimSpace(rec.cell(col)); cell != "" {
+				f.note(post.Problem{Line: rec.line, Column: col + 1, Code: "NAMELESS_COLUMN", Got: post.Shorten(cell), Want: "a name in the header row for this column: it was left out"})
+				nameless = append(nameless[:i], nameless[i+1:]...)
+				break
+			}
+		}
+	}
+	if f.rows == 0 {
+		return unusable(&f.opt, "NO_ROWS", "", "at least one row below the header", "add rows and drop the file again")
+	}
+	var wrong []post.Problem
+	for i, col := range whens {
+		if p, bad := f.decide(col, &seen[i]); bad {
+			wrong = append(wrong, p)
+		}
+	}
+	if len(wrong) > 0 {
+		return &Unusable{wrong}
+	}
+	return nil
+}
+
+// decide sets how a date column is read.
+func (f *File) decide(col int, s *dateStats) (post.Problem, bool) {
+	name := f.header[col]
+	f.serial[col] = s.serials > 0 && s.serials == s.filled
+	if f.serial[col] {
+		f.note(post.Problem{Line: f.line, Column: col + 1, Field: name, Code: "EXCEL_SERIALS", Got: s.sample, Want: "dates: the numbers of this column were read as Excel's days since 1900", Hint: "a file from an old Excel for the Mac may count from 1904: then format the column as text"})
+	}
+	switch {
+	case s.dmy > 0 && s.mdy > 0:
+		return post.Problem{File: f.opt.Name, Line: f.line, Column: col + 1, Field: name, Code: "MIXED_DATES", Want: fmt.Sprintf("one order of day and month: line %d has the day first, line %d the month", s.dmy, s.mdy), Hint: "write dates as 2026-03-01"}, true
+	case s.dmy > 0:
+		f.dates[col] = orderDMY
+	case s.mdy > 0:
+		f.dates[col] = orderMDY
+	case s.open > 0 && f.opt.DateOrder == "dmy":
+		f.dates[col] = orderDMY
+	case s.open > 0 && f.opt.DateOrder == "mdy":
+		f.dates[col] = orderMDY
+	case s.open > 0:
+		f.dates[col] = orderOpen
+	}
+	return post.Problem{}, false
+}
