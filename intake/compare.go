@@ -1,0 +1,313 @@
+package intake
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/postroom/postroom/post"
+)
+
+// A settledRow is a row that needs nothing, and the group that has it.
+type settledRow struct {
+	row   uint32
+	why   settledWhy
+	group post.ID
+	imp   post.ID
+}
+
+type settledWhy uint8
+
+const (
+	sameRow  settledWhy = iota // an earlier revision says the same
+	sameWord                   // another file brought the same words for the same time
+	liveNow                    // the row changed, and its post is out already
+	inDoubt                    // the row changed, and nobody knows whether its post is out
+)
+
+// tellRepeats settles what can be settled within the file: a second row with the
+// same id of its own is an error, and repeats of the same words are numbered.
+func (j *job) tellRepeats() {
+	own := sorted(j.count(), func(n int) (uint64, bool) { return j.ids[n].key, j.marks[n]&(bad|named) == named })
+	tellApart(own, func(n int, _ uint64, first int) {
+		if j.repeat == nil {
+			j.repeat = map[int]int{}
+		}
+		j.repeat[n] = first
+		j.marks[n] |= bad
+	})
+	keys := sorted(j.count(), func(n int) (uint64, bool) { return j.ids[n].key, j.marks[n]&(bad|named) == 0 })
+	tellApart(keys, func(n int, h uint64, _ int) { j.ids[n].key = h })
+	twins := sorted(j.count(), func(n int) (uint64, bool) { return j.ids[n].twin, j.marks[n]&bad == 0 })
+	tellApart(twins, func(n int, h uint64, _ int) { j.ids[n].twin = h })
+}
+
+// compare finds the rows that earlier files brought already. In order:
+//
+//   - the same key with the same version in an earlier revision: unchanged;
+//   - the same words on the same connections for the same time, in any file:
+//     unchanged, so that a renamed copy never posts twice;
+//   - the same key with another version: updated while its group can still be
+//     changed, new when the group is cancelled or failed, else left alone;
+//   - anything else is new.
+//
+// A group that an unchanged row has is never replaced by another row.
+func (j *job) compare(ctx context.Context) error {
+	for n := range j.marks {
+		j.marks[n] &^= settled | changed | planned
+	}
+	j.settled, j.replace, j.cancel, j.freed = nil, nil, nil, nil
+	account, lineage := j.req.Account.ID, j.req.Place.Lineage
+	prev, found, err := j.in.store.LatestImport(ctx, account, lineage)
+	if err != nil {
+		return err
+	}
+	j.prev = prev
+
+	var moved []settledRow // key matches with another version, by row
+	var keys []hashRef
+	if found {
+		// The rows given back in a rejected file are not numbered as in the
+		// whole file, so only their own ids count.
+		keys = sorted(j.count(), func(n int) (uint64, bool) {
+			return j.ids[n].key, j.marks[n]&bad == 0 && (!j.req.Place.Part || j.marks[n]&named != 0)
+		})
+		ms, err := j.in.store.MatchKeys(ctx, account, lineage, hashes(keys))
+		if err != nil {
+			return err
+		}
+		for _, m := range ms {
+			row := keys[m.At].row
+			s := settledRow{row: row, why: sameRow, group: m.Group, imp: m.Import}
+			if m.Version == j.ids[row].version {
+				j.settle(s)
+			} else {
+				moved = append(moved, s)
+			}
+		}
+	}
+	twins := sorted(j.count(), func(n int) (uint64, bool) { return j.ids[n].twin, j.marks[n]&(bad|settled) == 0 })
+	ms, err := j.in.store.MatchTwins(ctx, account, hashes(twins))
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(moved, func(a, b settledRow) int { return int(a.row) - int(b.row) })
+	var loose []settledRow // key matches that came to nothing: their group may be nobody's now
+	for _, m := range ms {
+		row := twins[m.At].row
+		at, known := slices.BinarySearchFunc(moved, row, func(s settledRow, row uint32) int { return int(s.row) - int(row) })
+		switch {
+		case known && moved[at].group == m.Group:
+			continue // the same group with another title, label or the like: an update
+		case known:
+			loose = append(loose, moved[at])
+		}
+		j.settle(settledRow{row: row, why: sameWord, group: m.Group, imp: m.Import})
+	}
+	rest, err := j.update(ctx, moved)
+	if err != nil {
+		return err
+	}
+	loose = append(loose, rest...)
+	slices.SortFunc(j.settled, func(a, b settledRow) int { return int(a.row) - int(b.row) })
+	if found && !j.req.Place.Part {
+		return j.findRemoved(ctx, hashes(keys), loose)
+	}
+	return nil
+}
+
+func (j *job) settle(s settledRow) {
+	j.marks[s.row] |= settled
+	j.settled = append(j.settled, s)
+}
+
+// update decides on rows whose key is known and whose meaning is another. It
+// returns those of them that became new posts.
+func (j *job) update(ctx context.Context, moved []settledRow) (fresh []settledRow, err error) {
+	if len(moved) == 0 {
+		return nil, nil
+	}
+	claimed := map[post.ID]bool{}
+	for _, s := range moved {
+		claimed[s.group] = false
+	}
+	for _, s := range j.settled {
+		if _, ok := claimed[s.group]; ok {
+			claimed[s.group] = true
+		}
+	}
+	for _, s := range moved {
+		if j.marks[s.row]&settled != 0 {
+			continue
+		}
+		if claimed[s.group] {
+			fresh = append(fresh, s)
+			continue
+		}
+		g, err := j.in.store.Group(ctx, s.group)
+		if err != nil {
+			return nil, fmt.Errorf("group %s of row %d: %w", s.group, s.row+1, err)
+		}
+		claimed[s.group] = true
+		switch fate(&g) {
+		case fateEditable:
+			j.marks[s.row] |= changed
+			j.replace = append(j.replace, s.group)
+			j.free(&g)
+		case fateGone:
+			// Nothing is live and nothing will be: the row is a new post.
+		case fateLive:
+			s.why = liveNow
+			j.settle(s)
+		case fateInDoubt:
+			s.why = inDoubt
+			j.settle(s)
+		}
+	}
+	return fresh, nil
+}
+
+type groupFate uint8
+
+const (
+	fateEditable groupFate = iota
+	fateGone
+	fateLive
+	fateInDoubt
+)
+
+// fate says what a new revision may do with a group.
+func fate(g *post.Group) groupFate {
+	editable := false
+	f := fateGone
+	for i := range g.Posts {
+		switch s := g.Posts[i].Status; {
+		case s.Editable():
+			editable = true
+		case s == post.StatusUnknown || s == post.StatusPending || s == post.StatusProcessing:
+			f = fateInDoubt
+		case s == post.StatusPublished || g.Posts[i].PartsLive() > 0:
+			if f != fateInDoubt {
+				f = fateLive
+			}
+		}
+	}
+	if f == fateGone && editable {
+		return fateEditable
+	}
+	return f
+}
+
+// free gives back what the open posts of a group hold of time and quota.
+func (j *job) free(g *post.Group) {
+	for i := range g.Posts {
+		if g.Posts[i].Status == post.StatusScheduled {
+			j.freed = append(j.freed, g.Posts[i])
+		}
+	}
+}
+
+// mostCancelled and cancelShare bound what a new revision cancels by itself
+// (DESIGN §6): beyond them a person must look.
+const (
+	mostCancelled = 20
+	cancelShare   = 4 // at most one in so many
+)
+
+// findRemoved lists the rows of the previous revision that this one lacks.
+func (j *job) findRemoved(ctx context.Context, keys []uint64, loose []settledRow) error {
+	missing, err := j.in.store.MissingKeys(ctx, j.req.Account.ID, j.req.Place.Lineage, keys)
+	if err != nil {
+		return err
+	}
+	gone := make(map[post.ID]bool, len(missing)+len(loose))
+	for _, m := range missing {
+		gone[m.Group] = true
+	}
+	for _, s := range loose {
+		gone[s.group] = true
+	}
+	for _, s := range j.settled {
+		delete(gone, s.group)
+	}
+	for _, id := range j.replace {
+		delete(gone, id)
+	}
+	j.removed = len(gone)
+	if !j.req.CancelRemoved || j.removed > mostCancelled || j.removed*cancelShare > j.prev.Counts.Rows {
+		return nil
+	}
+	for id := range gone {
+		g, err := j.in.store.Group(ctx, id)
+		if err != nil {
+			return err
+		}
+		if fate(&g) == fateEditable {
+			j.cancel = append(j.cancel, id)
+			j.free(&g)
+		}
+	}
+	slices.SortFunc(j.cancel, func(a, b post.ID) int { return slices.Compare(a[:], b[:]) })
+	return nil
+}
+
+// removedNote says what became of the rows that are gone, or nothing.
+func (j *job) removedNote() (post.Problem, bool) {
+	p := post.Problem{File: j.req.Name, Severity: post.SeverityWarning, Code: "ROWS_REMOVED"}
+	switch {
+	case j.removed == 0:
+		return p, false
+	case len(j.cancel) > 0:
+		p.Want = fmt.Sprintf("gone since the earlier revision: %s; waiting groups cancelled: %d", rowsOf(j.removed), len(j.cancel))
+	case j.req.CancelRemoved && (j.removed > mostCancelled || j.removed*cancelShare > j.prev.Counts.Rows):
+		p.Want = fmt.Sprintf("gone since the earlier revision: %s, more than %d or a quarter: nothing was cancelled", rowsOf(j.removed), mostCancelled)
+		p.Hint = "if they should not go out, cancel them with `postroom posts cancel`"
+	default:
+		p.Want = fmt.Sprintf("not in this revision: %s of the earlier one, which stay as they were", rowsOf(j.removed))
+		p.Hint = "a changed text is a new post unless the row has an id column; cancel what should not go out with `postroom posts cancel`"
+	}
+	return p, true
+}
+
+func rowsOf(n int) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return fmt.Sprintf("%d rows", n)
+}
+
+// whySettled says why a row needed nothing.
+func (j *job) whySettled(ctx context.Context, s settledRow) string {
+	switch s.why {
+	case liveNow:
+		return "already published: the change in this row was not applied"
+	case inDoubt:
+		return "being sent, or sent with its answer lost: the change in this row was not applied"
+	case sameWord:
+		name, at := j.importName(ctx, s.imp)
+		return fmt.Sprintf("the same post is stored already, from %s of %s", name, at)
+	}
+	_, at := j.importName(ctx, s.imp)
+	return fmt.Sprintf("stored already, on %s", at)
+}
+
+// importName names an import by its file and local day.
+func (j *job) importName(ctx context.Context, id post.ID) (name, day string) {
+	if imp, ok := j.names[id]; ok {
+		return imp.name, imp.day
+	}
+	at := id.Time()
+	name = "an earlier file"
+	if imp, err := j.in.store.Import(ctx, id); err == nil {
+		name, at = imp.Name, imp.TakenAt
+	}
+	day = at.In(j.req.Account.Zone).Format(time.DateOnly)
+	if j.names == nil {
+		j.names = map[post.ID]importName{}
+	}
+	j.names[id] = importName{name, day}
+	return name, day
+}
+
+type importName struct{ name, day string }

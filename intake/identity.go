@@ -1,0 +1,230 @@
+package intake
+
+import (
+	"encoding/binary"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/cespare/xxhash/v2"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/postroom/postroom/post"
+)
+
+// An identity is what tells a row from all others (DESIGN §6, INGEST §4.2).
+// All three are 64-bit hashes that are stored: a change here makes every
+// calendar look new, and posts would go out twice.
+type identity struct {
+	key     uint64 // of the row within its lineage, whatever its date
+	version uint64 // of all that the row says
+	twin    uint64 // of the same words on the same connections at the same time, in whatever file
+}
+
+// A hasher computes identities; its buffer is reused.
+type hasher struct {
+	account post.AccountID
+	buf     []byte
+}
+
+// identify returns the identity of a draft before repeats are told apart. named
+// says that the key comes from the row's own id.
+func (h *hasher) identify(d *post.Draft) (id identity, named bool) {
+	b := h.buf[:0]
+	b = field(b, string(h.account))
+	for _, c := range d.Connections {
+		b = field(b, string(c))
+	}
+	b = append(b, 1) // the connections end here
+	words := len(b)
+	b = appendWords(b, &d.Content)
+	content := xxhash.Sum64(b)
+
+	b = binary.BigEndian.AppendUint64(b, uint64(unix(d.At)))
+	id.twin = xxhash.Sum64(b)
+
+	// The version has every character as written, and the key does not.
+	b = b[:words]
+	b = field(b, d.Text)
+	b = field(b, d.Title)
+	b = field(b, d.Link)
+	b = field(b, d.FirstComment)
+	for _, l := range d.Labels {
+		b = field(b, l)
+	}
+	for _, m := range d.Media {
+		b = field(field(append(b, 2), m.URL), m.Alt)
+	}
+	b = field(b, string(d.Settings))
+	b = appendVariants(b, d.Variants, false)
+	b = binary.BigEndian.AppendUint64(b, uint64(unix(d.At)))
+	b = append(b, byte(d.Status))
+	id.version = xxhash.Sum64(b)
+
+	if d.ExternalID != "" {
+		b = field(field(b[:0], string(h.account)), d.ExternalID)
+		id.key, named = xxhash.Sum64(b), true
+	} else {
+		id.key = content
+	}
+	h.buf = b
+	return id, named
+}
+
+// field appends s with its length, so that no two lists of fields look alike.
+func field(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+// appendWords appends what people would call the same post: the normalised
+// texts and the media.
+func appendWords(b []byte, c *post.Content) []byte {
+	b = appendNormal(b, c.Text)
+	for _, m := range c.Media {
+		b = field(append(b, 2), m.URL)
+	}
+	return appendVariants(b, c.Variants, true)
+}
+
+func appendVariants(b []byte, vs map[post.Platform]string, normal bool) []byte {
+	if len(vs) == 0 {
+		return b
+	}
+	names := make([]post.Platform, 0, len(vs))
+	for p := range vs {
+		names = append(names, p)
+	}
+	slices.Sort(names)
+	for _, p := range names {
+		b = field(append(b, 3), string(p))
+		if normal {
+			b = appendNormal(b, vs[p])
+		} else {
+			b = field(b, vs[p])
+		}
+	}
+	return b
+}
+
+// appendNormal appends s in composed form (NFC) with each run of white space as
+// one blank and none at the ends, so that an editor's touch does not make a post
+// a new one.
+func appendNormal(b []byte, s string) []byte {
+	if !norm.NFC.IsNormalString(s) {
+		s = norm.NFC.String(s)
+	}
+	gap, some := false, false
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < 0x80 {
+			i++
+			if c == ' ' || c >= '\t' && c <= '\r' {
+				gap = some
+				continue
+			}
+			if gap {
+				b, gap = append(b, ' '), false
+			}
+			b, some = append(b, c), true
+			continue
+		}
+		// Take what is not ASCII whole: only its blanks are looked for.
+		end := i
+		for end < len(s) && s[end] >= 0x80 {
+			end++
+		}
+		run := s[i:end]
+		i = end
+		if strings.IndexFunc(run, unicode.IsSpace) < 0 {
+			if gap {
+				b, gap = append(b, ' '), false
+			}
+			b, some = append(b, run...), true
+			continue
+		}
+		for _, r := range run {
+			if unicode.IsSpace(r) {
+				gap = some
+				continue
+			}
+			if gap {
+				b, gap = append(b, ' '), false
+			}
+			b, some = append(b, string(r)...), true
+		}
+	}
+	return append(b, 0)
+}
+
+// nth gives the hash of the n-th repeat, from 0, of what hashes to h.
+func nth(h uint64, n uint32) uint64 {
+	if n == 0 {
+		return h
+	}
+	var b [12]byte
+	binary.BigEndian.PutUint64(b[:8], h)
+	binary.BigEndian.PutUint32(b[8:], n)
+	return xxhash.Sum64(b[:])
+}
+
+// A hashRef is one hash and the row it belongs to, counted from 0.
+type hashRef struct {
+	hash uint64
+	row  uint32
+}
+
+// sorted returns hashes with their rows, by hash and then by row.
+func sorted(n int, hash func(row int) (uint64, bool)) []hashRef {
+	refs := make([]hashRef, 0, n)
+	for i := range n {
+		if h, ok := hash(i); ok {
+			refs = append(refs, hashRef{h, uint32(i)})
+		}
+	}
+	sortRefs(refs)
+	return refs
+}
+
+func sortRefs(refs []hashRef) {
+	slices.SortFunc(refs, func(a, b hashRef) int {
+		switch {
+		case a.hash < b.hash:
+			return -1
+		case a.hash > b.hash:
+			return 1
+		}
+		return int(a.row) - int(b.row)
+	})
+}
+
+// tellApart gives the repeats among refs hashes of their own, in row order, and
+// calls set for each that changed. refs is sorted again.
+func tellApart(refs []hashRef, set func(row int, hash uint64, first int)) {
+	changed := false
+	for i := 0; i < len(refs); {
+		end := i + 1
+		for end < len(refs) && refs[end].hash == refs[i].hash {
+			end++
+		}
+		first := refs[i]
+		for n := i + 1; n < end; n++ {
+			refs[n].hash = nth(first.hash, uint32(n-i))
+			set(int(refs[n].row), refs[n].hash, int(first.row))
+			changed = true
+		}
+		i = end
+	}
+	if changed {
+		sortRefs(refs)
+	}
+}
+
+// hashes returns the hashes alone.
+func hashes(refs []hashRef) []uint64 {
+	hs := make([]uint64, len(refs))
+	for i := range refs {
+		hs[i] = refs[i].hash
+	}
+	return hs
+}

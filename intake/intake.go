@@ -1,0 +1,296 @@
+package intake
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/postroom/postroom/limits"
+	"github.com/postroom/postroom/post"
+	"github.com/postroom/postroom/report"
+	"github.com/postroom/postroom/scheduler"
+)
+
+// A Store is what intake needs of one. Every method reads or writes in one step
+// of its own; only a stage spans several, and nobody sees it before its seal.
+type Store interface {
+	Stage(ctx context.Context, account post.AccountID) (Stage, error)
+	Import(ctx context.Context, id post.ID) (post.Import, error)
+	ImportByDigest(ctx context.Context, account post.AccountID, digest post.Digest) (post.Import, bool, error)
+	LatestImport(ctx context.Context, account post.AccountID, lineage string) (post.Import, bool, error)
+	MarkFiled(ctx context.Context, id post.ID, archive, report string) error
+	Rows(ctx context.Context, imp post.ID, from, most int) ([]post.Row, error)
+	MatchKeys(ctx context.Context, account post.AccountID, lineage string, sorted []uint64) ([]post.Match, error)
+	MissingKeys(ctx context.Context, account post.AccountID, lineage string, sorted []uint64) ([]post.Match, error)
+	MatchTwins(ctx context.Context, account post.AccountID, sorted []uint64) ([]post.Match, error)
+	Taken(ctx context.Context, account post.AccountID, from, to time.Time, fn func(c post.ConnectionID, due time.Time, first bool) error) error
+	Usage(ctx context.Context, account post.AccountID) (post.Usage, error)
+	Group(ctx context.Context, id post.ID) (post.Group, error)
+	EachGroup(ctx context.Context, imp post.ID, fn func(*post.Group) error) error
+	Dirty(ctx context.Context, most int) ([]post.DirtyImport, error)
+	Clean(ctx context.Context, id post.ID, changes uint64) error
+}
+
+// A Stage holds a file's groups out of sight until Seal makes them live in one
+// step. Add keeps nothing of what it is given, and sets the ids.
+type Stage interface {
+	Add(r *post.Row, g *post.Group) error
+	Seal(ctx context.Context, s post.Seal) (post.Import, error)
+	Discard() error
+}
+
+// A Validator checks content against the limits of one connection.
+type Validator interface {
+	Validate(*post.Content) []post.Problem
+}
+
+// An Account is what intake must know of one to take its files.
+type Account struct {
+	ID         post.AccountID
+	Zone       *time.Location // of times written without one
+	DateOrder  string         // "dmy", "mdy" or "" to reject what is ambiguous
+	Plan       limits.Plan
+	Rules      scheduler.Rules
+	Directory  *post.Directory
+	Validators map[post.ConnectionID]Validator
+}
+
+// Defaults are what an inbox folder's defaults.yaml says.
+type Defaults struct {
+	Platforms     []post.ConnectionID // of rows that name none
+	Status        post.Status         // of rows that name none; 0 schedules them
+	CancelRemoved bool                // cancel what waits of rows that a new revision lacks
+}
+
+// A Request is one file to take.
+type Request struct {
+	Account Account
+	Defaults
+	Name   string // as dropped, without its folder: it stands in every message
+	Place  Place
+	Report string // the report's name without its endings, relative to the room's reports folder
+	File   io.ReaderAt
+	Size   int64
+	Now    time.Time
+	Limits Caps
+}
+
+// Caps bound what one file may hold; a zero field means the reader's default.
+type Caps struct {
+	Bytes int64
+	Rows  int
+}
+
+// An Outcome says what became of a file, and so where the original goes.
+type Outcome uint8
+
+const (
+	Taken     Outcome = iota + 1 // stored: archive it
+	Duplicate                    // the same bytes are stored already: archive it
+	Nothing                      // read, but no row could be used: reject it
+	Unusable                     // could not be read at all: reject it
+)
+
+// String returns a word for logs.
+func (o Outcome) String() string {
+	return [...]string{"", "taken", "duplicate", "nothing usable", "unusable"}[min(int(o), 4)]
+}
+
+// A Result is what became of a file.
+type Result struct {
+	Outcome  Outcome            `json:"outcome"`
+	Import   post.Import        `json:"import"` // of a duplicate: the import that has it
+	Problems []post.Problem     `json:"problems,omitempty"`
+	Omitted  int                `json:"problems_omitted,omitempty"` // problems beyond the first thousand
+	Quotas   []limits.QuotaLine `json:"quotas,omitempty"`
+	Reports  []string           `json:"reports,omitempty"` // paths of what was written
+}
+
+// MarshalText writes the word.
+func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// mostProblems is how many a Result carries; the reports carry them all.
+const mostProblems = 1000
+
+// ErrChanged is returned when a file changed while it was read: somebody still
+// writes to it, and it must be taken again later.
+var ErrChanged = errors.New("the file changed while it was read")
+
+// An Intake takes files for one room.
+type Intake struct {
+	store   Store
+	reports string // folder
+	log     *slog.Logger
+
+	taking sync.Mutex // one file at a time: plans see what earlier files took
+
+	mu       sync.Mutex
+	appended map[post.ID]time.Time // how far the outcomes of large imports were appended
+}
+
+// New returns an intake that stores in s and writes reports below the folder
+// reports.
+func New(s Store, reports string, log *slog.Logger) *Intake {
+	return &Intake{store: s, reports: reports, log: log, appended: map[post.ID]time.Time{}}
+}
+
+// Import takes a file: reads, plans and stores it, and writes its report. When
+// it returns without an error and Outcome is Taken, every row that the report
+// calls accepted is on disk; the caller moves the original away and then calls
+// [Intake.Filed].
+//
+// A file whose digest is stored already brings nothing. If that import was never
+// filed, because the process died in between, its report is written again and
+// the outcome is Taken, so that the caller files it now.
+//
+// The error is [ErrChanged], or that of the store, the reader or the disk; then
+// nothing was stored.
+func (in *Intake) Import(ctx context.Context, req Request) (Result, error) {
+	in.taking.Lock()
+	defer in.taking.Unlock()
+	return in.take(ctx, req, true)
+}
+
+// Check does what Import does and stores nothing: the report and the forecast
+// are what an import at this moment would give.
+func (in *Intake) Check(ctx context.Context, req Request) (Result, error) {
+	return in.take(ctx, req, false)
+}
+
+// Filed records where the original of an import was put.
+func (in *Intake) Filed(ctx context.Context, imp post.Import, archive string) error {
+	return in.store.MarkFiled(ctx, imp.ID, archive, imp.Report)
+}
+
+// attempts is how often a file is planned anew when the store moved on between
+// plan and seal.
+const attempts = 4
+
+func (in *Intake) take(ctx context.Context, req Request, keep bool) (Result, error) {
+	if most := req.Limits.bytes(); req.Size > most {
+		return in.refuse(req, post.Digest{}, []post.Problem{tooLarge(req.Name, req.Size, most)})
+	}
+	digest, err := Digest(ctx, req.File, req.Size)
+	if err != nil {
+		return Result{}, fmt.Errorf("read %s: %w", req.Name, err)
+	}
+	if res, done, err := in.known(ctx, req, digest, keep); done || err != nil {
+		return res, err
+	}
+	j := &job{in: in, req: req, digest: digest, keep: keep}
+	if err := j.open(ctx); err != nil {
+		if u := j.unusable(err); u != nil {
+			return in.refuse(req, digest, u)
+		}
+		return Result{}, err
+	}
+	if err := j.survey(ctx); err != nil {
+		return Result{}, err
+	}
+	if j.count() == 0 {
+		return in.refuse(req, digest, append(j.src.Notes(), post.Problem{File: req.Name, Want: "at least one row below the header", Hint: "add rows and drop the file again", Code: "NO_ROWS"}))
+	}
+	for n := 1; ; n++ {
+		res, err := j.attempt(ctx)
+		var full *post.CapExceeded
+		switch {
+		case err == nil:
+			return res, nil
+		case errors.Is(err, post.ErrDuplicate):
+			res, _, err := in.known(ctx, req, digest, keep)
+			return res, err
+		case n < attempts && (errors.As(err, &full) || errors.Is(err, post.ErrConflict)):
+			in.log.InfoContext(ctx, "planning again", "file", req.Name, "err", err)
+			continue
+		}
+		return Result{}, err
+	}
+}
+
+// attempt compares, plans, writes and seals once.
+func (j *job) attempt(ctx context.Context) (Result, error) {
+	if err := j.compare(ctx); err != nil {
+		return Result{}, fmt.Errorf("compare %s with earlier files: %w", j.req.Name, err)
+	}
+	if err := j.plan(ctx); err != nil {
+		return Result{}, fmt.Errorf("plan %s: %w", j.req.Name, err)
+	}
+	return j.write(ctx)
+}
+
+// known handles a file whose bytes are stored already. done is false for a file
+// that is new.
+func (in *Intake) known(ctx context.Context, req Request, digest post.Digest, keep bool) (res Result, done bool, err error) {
+	imp, found, err := in.store.ImportByDigest(ctx, req.Account.ID, digest)
+	if err != nil || !found {
+		return Result{}, false, err
+	}
+	if imp.Archive == "" && keep {
+		res, err := in.finish(ctx, req, imp)
+		return res, true, err
+	}
+	again := post.Problem{
+		File: req.Name, Severity: post.SeverityWarning, Code: "ALREADY_IMPORTED",
+		Want: fmt.Sprintf("the same bytes were imported on %s as %s: nothing was imported again", imp.TakenAt.In(req.Account.Zone).Format("2006-01-02 15:04 MST"), imp.Name),
+		Hint: "to post it once more, change the rows you mean",
+	}
+	res = Result{Outcome: Duplicate, Import: imp, Problems: []post.Problem{again}}
+	res.Reports, err = report.WriteNotice(in.base(req.Report+".again"), report.Notice{
+		File: req.Name, Title: "Already imported", Problems: res.Problems, At: req.Now, Zone: req.Account.Zone, Import: &imp,
+	})
+	return res, true, err
+}
+
+// refuse reports a file of which nothing can be used.
+func (in *Intake) refuse(req Request, digest post.Digest, problems []post.Problem) (Result, error) {
+	res := Result{Outcome: Unusable, Problems: problems, Import: post.Import{
+		Account: req.Account.ID, Name: req.Name, Lineage: req.Place.Lineage, Digest: digest, Size: req.Size, TakenAt: req.Now, Report: req.Report,
+	}}
+	var err error
+	res.Reports, err = report.WriteNotice(in.base(req.Report), report.Notice{
+		File: req.Name, Title: "This file could not be used", Problems: problems, At: req.Now, Zone: req.Account.Zone,
+	})
+	return res, err
+}
+
+// base returns the path of a report without its endings.
+func (in *Intake) base(name string) string {
+	return filepath.Join(in.reports, filepath.FromSlash(name))
+}
+
+// Digest hashes a whole file. It returns [ErrChanged] when the file has become
+// shorter.
+func Digest(ctx context.Context, r io.ReaderAt, size int64) (post.Digest, error) {
+	h := sha256.New()
+	buf := make([]byte, 1<<20)
+	for at := int64(0); at < size; {
+		if err := ctx.Err(); err != nil {
+			return post.Digest{}, err
+		}
+		n, err := r.ReadAt(buf[:min(int64(len(buf)), size-at)], at)
+		h.Write(buf[:n])
+		at += int64(n)
+		switch {
+		case at == size:
+		case errors.Is(err, io.EOF):
+			return post.Digest{}, ErrChanged
+		case err != nil:
+			return post.Digest{}, err
+		}
+	}
+	return post.Digest(h.Sum(nil)), nil
+}
+
+// unix returns the Unix second of at, and 0 for no time.
+func unix(at time.Time) int64 {
+	if at.IsZero() {
+		return 0
+	}
+	return at.Unix()
+}

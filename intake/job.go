@@ -1,0 +1,196 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/postroom/postroom/importer"
+	"github.com/postroom/postroom/limits"
+	"github.com/postroom/postroom/post"
+	"github.com/postroom/postroom/scheduler"
+)
+
+// A job is one file on its way. What it holds for each row is kept small and in
+// columns, by row number from 0: a large file has millions of them.
+type job struct {
+	in     *Intake
+	req    Request
+	digest post.Digest
+	keep   bool // store; else only check
+	src    *importer.File
+	prev   post.Import // the revision before; zero ID for none
+
+	// Of the survey.
+	marks  []mark
+	ids    []identity
+	sets   []uint32 // index into conns.sets
+	ats    []int64  // requested, Unix seconds; 0 for none
+	conns  setTable
+	repeat map[int]int // row -> the earlier row that has the same id
+
+	// Of the comparison.
+	settled []settledRow // rows that need nothing, by row
+	replace []post.ID    // groups that changed rows stand in for
+	removed int          // groups of the previous revision that no row has now
+	cancel  []post.ID    // those of them that are to be cancelled
+	freed   []post.Post  // open posts of replace and cancel: their time and quota are free again
+	names   map[post.ID]importName
+
+	// Of the plan.
+	slots  []scheduler.Slot // of the rows marked planned, in row order
+	quotas []limits.QuotaLine
+	caps   []post.Cap
+}
+
+// mark says what is known of a row after each step.
+type mark uint8
+
+const (
+	bad     mark = 1 << iota // has an error: rejected
+	warned                   // validation has warnings to say
+	draft                    // keep it back
+	named                    // has an id of its own
+	settled                  // nothing to do: unchanged
+	changed                  // stands in for an earlier revision's group
+	planned                  // has a slot
+)
+
+func (j *job) count() int { return len(j.marks) }
+
+// A setTable numbers the sets of connections that occur in a file. There are
+// few, however many rows.
+type setTable struct {
+	sets [][]post.ConnectionID
+	at   map[uint64][]uint32
+	buf  []byte
+}
+
+func (t *setTable) number(ids []post.ConnectionID) uint32 {
+	b := t.buf[:0]
+	for _, id := range ids {
+		b = field(b, string(id))
+	}
+	t.buf = b
+	h := xxhash.Sum64(b)
+	for _, n := range t.at[h] {
+		if slices.Equal(t.sets[n], ids) {
+			return n
+		}
+	}
+	n := uint32(len(t.sets))
+	t.sets = append(t.sets, slices.Clone(ids))
+	if t.at == nil {
+		t.at = map[uint64][]uint32{}
+	}
+	t.at[h] = append(t.at[h], n)
+	return n
+}
+
+// unusable returns the problems when err says that the file as a whole cannot be
+// read, else nil.
+func (j *job) unusable(err error) []post.Problem {
+	var u *importer.Unusable
+	if errors.As(err, &u) {
+		return u.Problems
+	}
+	return nil
+}
+
+func tooLarge(name string, size, most int64) post.Problem {
+	return post.Problem{
+		File: name, Code: "FILE_TOO_LARGE", Got: fmt.Sprintf("%d bytes", size),
+		Want: fmt.Sprintf("at most %d bytes", most), Hint: "split the file, or raise inbox.max_bytes in the config",
+	}
+}
+
+// bytes returns the most bytes a file may have.
+func (c Caps) bytes() int64 {
+	if c.Bytes > 0 {
+		return c.Bytes
+	}
+	return importer.DefaultLimits().MaxBytes
+}
+
+// open looks the file over and picks how it is read.
+func (j *job) open(ctx context.Context) error {
+	opt, err := j.readAs().options(j.req.Name)
+	if err != nil {
+		return err
+	}
+	j.src, err = importer.Open(ctx, j.req.File, j.req.Size, opt)
+	return err
+}
+
+// survey is the first pass: it keeps of each row what the plan needs.
+func (j *job) survey(ctx context.Context) error {
+	h := hasher{account: j.req.Account.ID}
+	err := j.src.Rows(ctx, func(r *importer.Row) error {
+		var m mark
+		var id identity
+		var set uint32
+		d := &r.Draft
+		if post.HasErrors(r.Problems) {
+			m = bad
+		} else {
+			set = j.conns.number(d.Connections)
+			var own bool
+			if id, own = h.identify(d); own {
+				m |= named
+			}
+			if d.Status == post.StatusDraft || d.At.IsZero() {
+				m |= draft
+			}
+			for _, c := range d.Connections {
+				if v := j.req.Account.Validators[c]; v != nil {
+					if ps := v.Validate(&d.Content); len(ps) > 0 {
+						m |= warned
+						if post.HasErrors(ps) {
+							m |= bad
+						}
+					}
+				}
+			}
+		}
+		j.marks = append(j.marks, m)
+		j.ids = append(j.ids, id)
+		j.sets = append(j.sets, set)
+		j.ats = append(j.ats, unix(d.At))
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read %s: %w", j.req.Name, err)
+	}
+	j.tellRepeats()
+	return nil
+}
+
+// problems returns all that is wrong with a row: what the reader found and what
+// the platforms say. A problem that several connections of one platform share is
+// told once.
+func (j *job) problems(n int, r *importer.Row) []post.Problem {
+	ps := r.Problems
+	if j.marks[n]&warned == 0 {
+		return ps
+	}
+	ps = slices.Clone(ps)
+	for _, c := range r.Draft.Connections {
+		v := j.req.Account.Validators[c]
+		if v == nil {
+			continue
+		}
+		for _, p := range v.Validate(&r.Draft.Content) {
+			p.File, p.Line = j.req.Name, r.Line
+			if p.Column == 0 {
+				p.Column = r.Column(p.Field)
+			}
+			if !slices.Contains(ps, p) {
+				ps = append(ps, p)
+			}
+		}
+	}
+	return ps
+}

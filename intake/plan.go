@@ -1,0 +1,70 @@
+package intake
+
+import (
+	"context"
+	"time"
+
+	"github.com/postroom/postroom/limits"
+	"github.com/postroom/postroom/post"
+	"github.com/postroom/postroom/scheduler"
+)
+
+// plan gives every row that is new or changed its time, against what the store
+// holds now less what this file replaces.
+func (j *job) plan(ctx context.Context) error {
+	acc := &j.req.Account
+	var items []scheduler.Item
+	var first, last int64
+	for n, m := range j.marks {
+		if m&(bad|settled) != 0 {
+			continue
+		}
+		j.marks[n] |= planned
+		at := j.ats[n]
+		items = append(items, scheduler.Item{At: at, Set: j.sets[n], Draft: m&draft != 0})
+		if m&draft == 0 {
+			if first == 0 || at < first {
+				first = at
+			}
+			last = max(last, at)
+		}
+	}
+	usage, err := j.in.store.Usage(ctx, acc.ID)
+	if err != nil {
+		return err
+	}
+	taken := scheduler.NewTaken()
+	if first > 0 {
+		from, to := scheduler.Reach(j.req.Now, acc.Rules, time.Unix(first, 0), time.Unix(last, 0))
+		if err := j.in.store.Taken(ctx, acc.ID, from, to, taken.Add); err != nil {
+			return err
+		}
+	}
+	seen := post.ID{}
+	for _, p := range j.freed {
+		taken.Remove(p.Connection, p.DueAt, p.Group != seen)
+		usage.Add(p.Connection, post.MonthOf(p.SlotAt), -1)
+		seen = p.Group
+	}
+	meter := limits.NewMeter(acc.Plan, usage)
+	meter.Across = acc.Rules.Spread()
+	j.slots = scheduler.Plan(j.req.Now, acc.Rules, acc.Plan, taken, usage, j.conns.sets, items)
+	j.caps, j.quotas = j.reserve(meter)
+	return nil
+}
+
+// reserve counts what the plan promises, and returns the caps under which it may
+// be sealed and the forecast.
+func (j *job) reserve(m *limits.Meter) ([]post.Cap, []limits.QuotaLine) {
+	k := 0
+	for n, mk := range j.marks {
+		if mk&planned == 0 {
+			continue
+		}
+		if s := &j.slots[k]; s.Verdict == scheduler.Placed {
+			m.Reserve(j.conns.sets[j.sets[n]], time.Unix(s.At, 0))
+		}
+		k++
+	}
+	return m.Caps(), m.Lines()
+}

@@ -1,0 +1,268 @@
+package intake
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/postroom/postroom/importer"
+	"github.com/postroom/postroom/limits"
+	"github.com/postroom/postroom/post"
+	"github.com/postroom/postroom/report"
+	"github.com/postroom/postroom/scheduler"
+)
+
+// A writer is the second pass: it turns rows into groups and report lines.
+type writer struct {
+	*job
+	stage  Stage // nil when only checking
+	lines  *report.Builder
+	report *reporter
+	imp    post.Import
+	slot   int // next of slots
+	settle int // next of settled
+	firsts map[int]int
+	unfit  *post.Problem // the first row that the plan has no room for
+	res    Result
+	group  post.Group // reused
+}
+
+// write stores the planned rows and writes the report, or only the report when
+// nothing is to be kept.
+func (j *job) write(ctx context.Context) (res Result, err error) {
+	name := j.req.Report
+	if !j.keep {
+		name += ".check"
+	}
+	w := &writer{job: j, imp: post.Import{
+		Account: j.req.Account.ID, Name: j.req.Name, Lineage: j.req.Place.Lineage, Format: "csv",
+		Digest: j.digest, Size: j.req.Size, TakenAt: j.req.Now, Report: name, Previous: j.prev.ID,
+	}}
+	if w.imp.Options, err = json.Marshal(j.readAs()); err != nil {
+		return Result{}, err
+	}
+	if w.lines, err = report.NewBuilder(j.in.base(name), sourceOf(j.src, j.req.Name), report.Options{Zone: j.req.Account.Zone, Now: j.req.Now, Rows: j.count()}); err != nil {
+		return Result{}, fmt.Errorf("write the report of %s: %w", j.req.Name, err)
+	}
+	defer func() { err = errors.Join(err, w.lines.Discard()) }()
+	if j.keep {
+		if w.stage, err = j.in.store.Stage(ctx, j.req.Account.ID); err != nil {
+			return Result{}, fmt.Errorf("store %s: %w", j.req.Name, err)
+		}
+		defer func() { err = errors.Join(err, w.stage.Discard()) }()
+	}
+	w.report = newReporter(w.lines, len(j.src.Header()))
+	err = j.src.Rows(ctx, func(r *importer.Row) error { return w.row(ctx, r) })
+	if err = errors.Join(err, w.report.end()); err != nil {
+		return Result{}, fmt.Errorf("store %s: %w", j.req.Name, err)
+	}
+	again, err := Digest(ctx, j.req.File, j.req.Size)
+	if err != nil {
+		return Result{}, err
+	}
+	if again != j.digest || w.imp.Counts.Rows != j.count() {
+		return Result{}, ErrChanged
+	}
+	return w.seal(ctx)
+}
+
+// seal makes the rows live and only then the report visible: what it calls
+// accepted is on disk.
+func (w *writer) seal(ctx context.Context) (Result, error) {
+	c := &w.imp.Counts
+	c.Removed, c.Cancelled = w.removed, len(w.cancel)
+	w.imp.Notes = append(w.imp.Notes, w.src.Notes()...)
+	if p, ok := w.removedNote(); ok {
+		w.imp.Notes = append(w.imp.Notes, p)
+	}
+	if w.unfit != nil {
+		w.imp.Notes = append(w.imp.Notes, *w.unfit)
+	}
+	w.res.Problems = append(w.imp.Notes[:len(w.imp.Notes):len(w.imp.Notes)], w.res.Problems...)
+	w.res.Outcome = Taken
+	if c.Rejected == c.Rows {
+		w.res.Outcome = Nothing
+	}
+	if w.stage != nil && w.res.Outcome == Taken {
+		imp, err := w.stage.Seal(ctx, post.Seal{Import: w.imp, Caps: w.caps, Replace: w.replace, Cancel: w.cancel})
+		if err != nil {
+			return Result{}, err
+		}
+		w.imp = imp
+	}
+	files, err := w.lines.Finish(w.imp, bars(w.quotas))
+	if err != nil {
+		return Result{}, w.unreported(err)
+	}
+	if err := files.Commit(); err != nil {
+		return Result{}, w.unreported(err)
+	}
+	w.res.Import, w.res.Quotas, w.res.Reports = w.imp, w.quotas, files.Paths()
+	return w.res, nil
+}
+
+// unreported says that the rows are in but the report is not. The file is still
+// in the inbox, and taking it again only writes the report.
+func (w *writer) unreported(err error) error {
+	return fmt.Errorf("write the report of %s: %w", w.req.Name, err)
+}
+
+// row decides on one row, stores it and writes its lines.
+func (w *writer) row(ctx context.Context, r *importer.Row) error {
+	n := r.N - 1
+	if n >= len(w.marks) {
+		return ErrChanged
+	}
+	row := post.Row{
+		N: r.N, Line: r.Line, RequestedAt: r.Draft.At,
+		Key: w.ids[n].key, Version: w.ids[n].version, Twin: w.ids[n].twin,
+		Problems: w.problems(n, r),
+	}
+	var g *post.Group
+	switch m := w.marks[n]; {
+	case m&bad != 0:
+		row.Decision = post.Rejected
+		if first, ok := w.repeat[n]; ok {
+			row.Problems = append(row.Problems, w.repeated(r, first))
+		}
+	case m&settled != 0:
+		s := w.settled[w.settle]
+		w.settle++
+		row.Decision, row.Group, row.Why = post.Unchanged, s.group, w.whySettled(ctx, s)
+	default:
+		s := &w.slots[w.slot]
+		w.slot++
+		g = w.place(&row, r, s)
+	}
+	w.remember(n, r.Line)
+	return w.emit(r, &row, g)
+}
+
+// place makes the group of a row that was planned.
+func (w *writer) place(row *post.Row, r *importer.Row, s *scheduler.Slot) *post.Group {
+	d := &r.Draft
+	status, slot, held := post.StatusDraft, d.At, ""
+	switch s.Verdict {
+	case scheduler.Rejected:
+		row.Decision = post.Rejected
+		p := post.Problem{File: w.req.Name, Line: r.Line, Code: s.Limit.Code, Want: s.Limit.Message, Limit: s.Limit, Hint: quotaHint(s.Limit)}
+		row.Problems = append(row.Problems, p)
+		if w.unfit == nil {
+			w.unfit = &post.Problem{
+				File: w.req.Name, Line: r.Line, Severity: post.SeverityWarning, Code: s.Limit.Code,
+				Want: fmt.Sprintf("the first row that the %s plan has no room for: %s", s.Limit.PlanName, s.Limit.Message),
+			}
+		}
+		return nil
+	case scheduler.Held:
+		row.Decision, held = post.Held, w.reason(s, r)
+		row.Why = held
+	case scheduler.IsDraft:
+		row.Decision = post.Accepted
+	case scheduler.Placed:
+		row.Decision = post.Accepted
+		status, slot = post.StatusScheduled, time.Unix(s.At, 0).UTC()
+		row.ScheduledAt, row.Why = slot, w.reason(s, r)
+		if w.imp.FirstAt.IsZero() || slot.Before(w.imp.FirstAt) {
+			w.imp.FirstAt = slot
+		}
+		if slot.After(w.imp.LastAt) {
+			w.imp.LastAt = slot
+		}
+	}
+	if row.Decision == post.Accepted && w.marks[r.N-1]&changed != 0 {
+		row.Decision = post.Updated
+	}
+	g := &w.group
+	*g = post.Group{
+		Account: w.imp.Account, Content: d.Content, Posts: g.Posts[:0],
+		ScheduledAt: slot, RequestedAt: d.At, Zone: d.Zone, Held: held,
+		Row: row.N, ExternalID: d.ExternalID, CreatedAt: w.req.Now, UpdatedAt: w.req.Now,
+	}
+	for i, c := range d.Connections {
+		p := post.Post{Account: w.imp.Account, Connection: c, Status: status, UpdatedAt: w.req.Now}
+		if status == post.StatusScheduled {
+			p.DueAt = slot.Add(time.Duration(i) * w.req.Account.Rules.Spread())
+			p.SlotAt = p.DueAt
+		}
+		g.Posts = append(g.Posts, p)
+	}
+	return g
+}
+
+// reason says in words why a row moved or is held.
+func (w *writer) reason(s *scheduler.Slot, r *importer.Row) string {
+	return s.Reason(w.req.Account.Rules, r.Draft.At, r.Draft.Connections)
+}
+
+// emit counts the row and hands it on.
+func (w *writer) emit(r *importer.Row, row *post.Row, g *post.Group) error {
+	c := &w.imp.Counts
+	c.Count(row.Decision)
+	for _, p := range row.Problems {
+		if p.Severity == post.SeverityWarning {
+			c.Warnings++
+		}
+		if len(w.res.Problems) < mostProblems {
+			w.res.Problems = append(w.res.Problems, p)
+		} else {
+			w.res.Omitted++
+		}
+	}
+	if g != nil && row.Decision != post.Held {
+		c.Posts += len(g.Posts)
+	}
+	if w.stage != nil {
+		if err := w.stage.Add(row, g); err != nil {
+			return err
+		}
+	}
+	w.report.add(r.Cells, r.Raw, row, g)
+	return nil
+}
+
+// remember keeps the line of a row that a later one repeats.
+func (w *writer) remember(n, line int) {
+	if len(w.repeat) == 0 {
+		return
+	}
+	if w.firsts == nil {
+		w.firsts = map[int]int{}
+		for _, first := range w.repeat {
+			w.firsts[first] = 0
+		}
+	}
+	if _, ok := w.firsts[n]; ok {
+		w.firsts[n] = line
+	}
+}
+
+func (w *writer) repeated(r *importer.Row, first int) post.Problem {
+	return post.Problem{
+		File: w.req.Name, Line: r.Line, Column: r.Column("external_id"), Field: "external_id", Code: "DUPLICATE_ID",
+		Got: post.Shorten(r.Draft.ExternalID), Want: fmt.Sprintf("an id that no other row has: line %d has it", w.firsts[first]),
+		Hint: "give each row an id of its own, or leave the cell empty",
+	}
+}
+
+// quotaHint says what a person can do about a quota.
+func quotaHint(l *post.LimitExceeded) string {
+	switch {
+	case len(l.DisallowedPlatforms) > 0:
+		return "take the platform out of the row, or change the plan"
+	case l.MaxScheduledDate != nil:
+		return "drop the row again when its date is nearer, or change the plan"
+	}
+	return "move rows to another month, cancel waiting posts, or change the plan"
+}
+
+// bars are the quotas as the report draws them.
+func bars(lines []limits.QuotaLine) []report.Quota {
+	qs := make([]report.Quota, len(lines))
+	for i, l := range lines {
+		qs[i] = report.Quota{Label: l.Label(), Used: l.Used, Added: l.Added, Limit: l.Limit}
+	}
+	return qs
+}

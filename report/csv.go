@@ -1,0 +1,342 @@
+package report
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/postroom/postroom/post"
+)
+
+// resultColumns stand after the input's own.
+var resultColumns = []string{
+	"line", "status", "scheduled_time", "local_time", "moved_by", "why", "post_group_id", "platform",
+	"posted_url", "error_code", "error", "hint", "attempts", "updated_at",
+}
+
+const bom = "\ufeff"
+
+// csvHeader writes the header. A result column whose name the input has already
+// is called postroom_ and that name.
+func (b *Builder) csvHeader() {
+	b.line = append(b.line[:0], bom...)
+	for _, name := range b.src.Header {
+		b.cell(name)
+	}
+	for _, name := range resultColumns {
+		if slices.ContainsFunc(b.src.Header, func(h string) bool { return strings.EqualFold(strings.TrimSpace(h), name) }) {
+			name = "postroom_" + name
+		}
+		b.cell(name)
+	}
+	b.endLine()
+}
+
+// cell adds a cell and the delimiter after it.
+func (b *Builder) cell(s string) { b.line = appendCell(b.line, s, b.comma) }
+
+// plain adds a cell that needs no quotes.
+func (b *Builder) plain(s string) { b.line = append(append(b.line, s...), b.comma) }
+
+// endLine writes the line without its last delimiter. Errors of the writer are
+// kept by it until Flush.
+func (b *Builder) endLine() {
+	b.line[len(b.line)-1] = '\r'
+	b.line = append(b.line, '\n')
+	b.csv.Write(b.line)
+	b.line = b.line[:0]
+}
+
+// appendCell appends s as a cell that a spreadsheet shows and does not carry
+// out: what looks like a formula gets an apostrophe before it (INGEST §4.1).
+func appendCell(b []byte, s string, comma byte) []byte {
+	risky := isFormula(s)
+	if !risky && strings.IndexByte(s, comma) < 0 && !strings.ContainsAny(s, "\"\r\n") && (s == "" || s[0] != ' ' && s[len(s)-1] != ' ') {
+		return append(append(b, s...), comma)
+	}
+	b = append(b, '"')
+	if risky {
+		b = append(b, '\'')
+	}
+	for {
+		i := strings.IndexByte(s, '"')
+		if i < 0 {
+			break
+		}
+		b = append(append(b, s[:i+1]...), '"')
+		s = s[i+1:]
+	}
+	return append(append(b, s...), '"', comma)
+}
+
+// isFormula reports whether a spreadsheet might take a cell for a formula, also
+// behind blanks and quotes, and in full width.
+func isFormula(s string) bool {
+	if s == "" {
+		return false
+	}
+	switch c := s[0]; {
+	case c == '=' || c == '+' || c == '-' || c == '@' || c == '\t' || c == '\r':
+		return true
+	case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9':
+		return false
+	}
+	rest := strings.TrimLeft(s, " \u00a0\ufeff\"'\n")
+	if rest == "" {
+		return false
+	}
+	r, _ := utf8.DecodeRuneInString(rest)
+	return strings.ContainsRune("=+-@\t\r＝＋－＠", r)
+}
+
+// csvLine writes the line of one row and platform. p is nil for a row that has no
+// group to show.
+func (b *Builder) csvLine(cells []string, r *post.Row, g *post.Group, p *post.Post) {
+	for i := range b.src.Header {
+		if i < len(cells) {
+			b.cell(cells[i])
+		} else {
+			b.plain("")
+		}
+	}
+	b.line = strconv.AppendInt(b.line, int64(r.Line), 10)
+	b.line = append(b.line, b.comma)
+	b.plain(statusOf(r, g, p))
+	at := r.ScheduledAt
+	if p != nil {
+		at = p.DueAt
+		if p.Status == post.StatusDraft || p.Status == post.StatusCancelled {
+			at = g.ScheduledAt
+		}
+	}
+	b.line = b.times.appendUTC(b.line, at)
+	b.line = append(b.line, b.comma)
+	b.line = b.times.appendLocal(b.line, at)
+	b.line = append(b.line, b.comma)
+	if moved := minutesMoved(r); moved != 0 {
+		b.line = strconv.AppendInt(b.line, int64(moved), 10)
+	}
+	b.line = append(b.line, b.comma)
+	b.cell(whyOf(r, g))
+	if r.Group.IsZero() {
+		b.plain("")
+	} else {
+		b.line = appendID(b.line, r.Group)
+		b.line = append(b.line, b.comma)
+	}
+	if p == nil {
+		b.plain("")
+		b.plain("")
+	} else {
+		b.plain(string(p.Connection))
+		url := ""
+		if p.Receipt != nil {
+			url = p.Receipt.URL
+		}
+		b.cell(url)
+	}
+	code, message, hint := troubleOf(r, p)
+	b.plain(code)
+	b.cell(message)
+	b.cell(hint)
+	if p != nil && p.Attempts > 0 {
+		b.line = strconv.AppendInt(b.line, int64(p.Attempts), 10)
+	}
+	b.line = append(b.line, b.comma)
+	if p != nil && p.Attempts > 0 {
+		b.line = b.times.appendUTC(b.line, p.UpdatedAt)
+	}
+	b.line = append(b.line, b.comma)
+	b.endLine()
+}
+
+const hexDigits = "0123456789abcdef"
+
+func appendID(b []byte, id post.ID) []byte {
+	for _, c := range id {
+		b = append(b, hexDigits[c>>4], hexDigits[c&15])
+	}
+	return b
+}
+
+// statusOf says where a row stands on one platform: what was decided, until
+// something happened to its post.
+func statusOf(r *post.Row, g *post.Group, p *post.Post) string {
+	if p == nil {
+		return r.Decision.String()
+	}
+	switch p.Status {
+	case post.StatusScheduled, post.StatusPending:
+		return r.Decision.String()
+	case post.StatusDraft:
+		if g.Held != "" {
+			return "held"
+		}
+		if r.Decision == post.Accepted || r.Decision == post.Updated {
+			return "draft"
+		}
+		return r.Decision.String()
+	case post.StatusProcessing:
+		return "sending"
+	}
+	return p.Status.String()
+}
+
+// whyOf says why a row moved, is held or unchanged.
+func whyOf(r *post.Row, g *post.Group) string {
+	if g != nil && g.Held != "" {
+		return g.Held
+	}
+	return r.Why
+}
+
+// minutesMoved is how far the slot lies behind what was asked for.
+func minutesMoved(r *post.Row) int {
+	if r.ScheduledAt.IsZero() || r.RequestedAt.IsZero() {
+		return 0
+	}
+	return int(r.ScheduledAt.Sub(r.RequestedAt.Truncate(time.Minute)) / time.Minute)
+}
+
+// troubleOf gives what went wrong with a row or its post: warnings too, as
+// somebody should look.
+func troubleOf(r *post.Row, p *post.Post) (code, message, hint string) {
+	if p != nil && p.Problem != nil && p.Status != post.StatusPublished {
+		switch p.Status {
+		case post.StatusUnknown:
+			hint = "look on the platform, then `postroom posts resolve " + p.ID.String() + " sent` or `unsent`"
+		case post.StatusFailed:
+			hint = "`postroom posts retry " + p.ID.String() + "` sends it again"
+		}
+		return p.Problem.Code, p.Problem.Message, hint
+	}
+	if len(r.Problems) == 0 {
+		return "", "", ""
+	}
+	var messages, hints []string
+	for i := range r.Problems {
+		q := &r.Problems[i]
+		if code == "" || q.Severity == post.SeverityError && r.Problems[0].Severity != post.SeverityError {
+			code = q.Code
+		}
+		text := q.Message()
+		if q.Severity == post.SeverityWarning {
+			text = "warning: " + text
+		}
+		if !slices.Contains(messages, text) {
+			messages = append(messages, text)
+		}
+		if q.Hint != "" && !slices.Contains(hints, q.Hint) {
+			hints = append(hints, q.Hint)
+		}
+	}
+	return code, strings.Join(messages, "; "), strings.Join(hints, "; ")
+}
+
+// reject adds a row to the file of those that were not taken. Its cells are
+// written anew in the input's dialect, so that the error stands in a column of
+// its own; a record too broken to have cells is given back as it was.
+func (b *Builder) reject(cells []string, raw []byte, r *post.Row) error {
+	if b.rejected == nil {
+		w, err := b.create(endRejected)
+		if err != nil {
+			return err
+		}
+		b.rejected = w
+		line := []byte(bom)
+		for _, name := range b.src.Header {
+			line = appendRaw(line, name, b.comma)
+		}
+		b.rejected.Write(append(line, rejectedColumn+"\r\n"...))
+	}
+	var line []byte
+	if slices.ContainsFunc(cells, func(c string) bool { return c != "" }) {
+		for i := range b.src.Header {
+			line = appendRaw(line, cells[min(i, len(cells)-1)], b.comma)
+		}
+	} else {
+		line = append(append(line, bytes.TrimRight(raw, "\r\n")...), b.comma)
+	}
+	_, message, hint := troubleOf(r, nil)
+	if hint != "" {
+		message += " (" + hint + ")"
+	}
+	line = appendCell(line, message, b.comma)
+	line[len(line)-1] = '\r'
+	_, err := b.rejected.Write(append(line, '\n'))
+	return err
+}
+
+// rejectedColumn is the column with the error. The importer knows it and leaves
+// it out when the file comes back.
+const rejectedColumn = "postroom_error"
+
+// appendRaw appends a cell as it was, in quotes where it must be.
+func appendRaw(b []byte, s string, comma byte) []byte {
+	if strings.IndexByte(s, comma) < 0 && !strings.ContainsAny(s, "\"\r\n") {
+		return append(append(b, s...), comma)
+	}
+	b = append(b, '"')
+	b = append(b, strings.ReplaceAll(s, `"`, `""`)...)
+	return append(b, '"', comma)
+}
+
+// A clock formats instants, and remembers what a day looks like.
+type clock struct {
+	zone     *time.Location
+	hour     int64 // Unix hour that local is of
+	local    []byte
+	tail     []byte
+	utcDay   int64
+	utcText  []byte
+	hasLocal bool
+	hasUTC   bool
+}
+
+// appendUTC appends 2026-03-01T09:00:00Z, or nothing for the zero time.
+func (c *clock) appendUTC(b []byte, at time.Time) []byte {
+	if at.IsZero() {
+		return b
+	}
+	sec := at.Unix()
+	day := sec / 86400
+	if !c.hasUTC || c.utcDay != day {
+		c.utcDay, c.hasUTC = day, true
+		c.utcText = time.Unix(sec, 0).UTC().AppendFormat(c.utcText[:0], "2006-01-02T")
+	}
+	b = append(b, c.utcText...)
+	s := int(sec % 86400)
+	b = two(b, s/3600)
+	b = append(b, ':')
+	b = two(b, s/60%60)
+	b = append(b, ':')
+	b = two(b, s%60)
+	return append(b, 'Z')
+}
+
+// appendLocal appends 2026-03-01 10:00 CET.
+func (c *clock) appendLocal(b []byte, at time.Time) []byte {
+	if at.IsZero() {
+		return b
+	}
+	sec := at.Unix()
+	// A quarter of an hour never spans a change of clocks.
+	if q := sec / 900; !c.hasLocal || c.hour != q {
+		c.hour, c.hasLocal = q, true
+		from := time.Unix(q*900, 0).In(c.zone)
+		c.local = from.AppendFormat(c.local[:0], "2006-01-02 15:")
+		c.tail = from.AppendFormat(c.tail[:0], "04 MST")
+	}
+	b = append(b, c.local...)
+	minute := int(c.tail[0]-'0')*10 + int(c.tail[1]-'0') + int(sec%900/60)
+	if minute > 59 { // a zone whose offset is no multiple of a quarter
+		return at.In(c.zone).AppendFormat(b[:len(b)-len(c.local)], "2006-01-02 15:04 MST")
+	}
+	b = two(b, minute)
+	return append(b, c.tail[2:]...)
+}
+
+func two(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('0'+n%10)) }

@@ -1,0 +1,410 @@
+package report
+
+import (
+	"cmp"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/postroom/postroom/post"
+)
+
+// What the page shows at most; the CSV beside it has everything.
+const (
+	mostTroubles  = 100 // different problems
+	mostPlaces    = 12  // of one problem
+	mostPosts     = 500
+	mostPerDay    = 4
+	mostMonths    = 14
+	excerptLength = 110
+)
+
+// A page gathers what the HTML shows, bounded whatever the file's size.
+type page struct {
+	zone     *time.Location
+	now      time.Time
+	troubles map[troubleKey]*trouble
+	order    []*trouble
+	omitted  int
+	days     map[string]*day
+	lastDay  int64
+	last     *day
+	posts    []postView
+	more     int
+	conns    map[post.ConnectionID]*tally
+	total    tally
+	jsonRows int
+}
+
+type troubleKey struct {
+	severity          post.Severity
+	field, want, hint string
+}
+
+// A trouble is one problem that some rows share.
+type trouble struct {
+	Severity string
+	Message  string
+	Hint     string
+	Count    int
+	Places   []place
+	More     int
+}
+
+type place struct {
+	Where string // line 3, column 8
+	Got   string
+}
+
+// A day of the calendar.
+type day struct {
+	Date  time.Time
+	Count int
+	Posts []dayPost
+	More  int
+}
+
+type dayPost struct {
+	Time, Text, Status string
+	Platforms          []string
+}
+
+type postView struct {
+	Line                      int
+	Status, Class             string
+	When, Moved               string
+	Platform, Text, URL, Note string
+}
+
+// A tally counts posts by where they stand.
+type tally struct {
+	Waiting, Published, Failed, Unknown, Held, Cancelled int
+}
+
+// All is the number of posts counted.
+func (t *tally) All() int {
+	return t.Waiting + t.Published + t.Failed + t.Unknown + t.Held + t.Cancelled
+}
+
+func (t *tally) add(s post.Status) {
+	switch s {
+	case post.StatusPublished:
+		t.Published++
+	case post.StatusFailed:
+		t.Failed++
+	case post.StatusUnknown:
+		t.Unknown++
+	case post.StatusDraft:
+		t.Held++
+	case post.StatusCancelled:
+		t.Cancelled++
+	default:
+		t.Waiting++
+	}
+}
+
+func (p *page) begin(o Options) {
+	p.zone, p.now = o.Zone, o.Now
+	p.troubles, p.days, p.conns = map[troubleKey]*trouble{}, map[string]*day{}, map[post.ConnectionID]*tally{}
+}
+
+func (p *page) row(r *post.Row, g *post.Group) {
+	for i := range r.Problems {
+		p.trouble(&r.Problems[i])
+	}
+	if g == nil {
+		if len(p.posts) < mostPosts && r.Decision != post.Unchanged {
+			_, note, _ := troubleOf(r, nil)
+			p.posts = append(p.posts, postView{Line: r.Line, Status: r.Decision.String(), Class: "bad", Note: note})
+		} else {
+			p.more++
+		}
+		return
+	}
+	for i := range g.Posts {
+		q := &g.Posts[i]
+		p.total.add(q.Status)
+		t := p.conns[q.Connection]
+		if t == nil {
+			t = &tally{}
+			p.conns[q.Connection] = t
+		}
+		t.add(q.Status)
+		if len(p.posts) < mostPosts {
+			p.posts = append(p.posts, p.view(r, g, q))
+		} else {
+			p.more++
+		}
+	}
+	if !r.ScheduledAt.IsZero() || r.Decision == post.Unchanged && !g.ScheduledAt.IsZero() {
+		p.plan(g)
+	}
+}
+
+func (p *page) trouble(q *post.Problem) {
+	k := troubleKey{q.Severity, q.Field, q.Want, q.Hint}
+	t := p.troubles[k]
+	if t == nil {
+		if len(p.order) >= mostTroubles {
+			p.omitted++
+			return
+		}
+		t = &trouble{Severity: q.Severity.String(), Message: visible(strings.TrimPrefix(post.Problem{Field: q.Field, Want: q.Want}.Message(), ": ")), Hint: visible(q.Hint)}
+		p.troubles[k] = t
+		p.order = append(p.order, t)
+	}
+	if t.Count++; len(t.Places) >= mostPlaces {
+		t.More++
+		return
+	}
+	where := "the whole file"
+	switch {
+	case q.UID != "" && q.Line == 0:
+		where = visible(q.UID)
+	case q.Column > 0:
+		where = fmt.Sprintf("line %d, column %d", q.Line, q.Column)
+	case q.Line > 0:
+		where = fmt.Sprintf("line %d", q.Line)
+	}
+	t.Places = append(t.Places, place{where, visible(q.Got)})
+}
+
+// classes are how the page colours a status.
+var classes = map[string]string{
+	"published": "good", "accepted": "plan", "updated": "plan", "unchanged": "calm", "draft": "calm", "held": "wait", "cancelled": "calm",
+	"rejected": "bad", "failed": "bad", "unknown": "wait", "sending": "plan",
+}
+
+func (p *page) view(r *post.Row, g *post.Group, q *post.Post) postView {
+	status := statusOf(r, g, q)
+	v := postView{Line: r.Line, Status: status, Class: classes[status], Platform: string(q.Connection), Text: excerpt(g.Content.For(q.Connection.Platform()), excerptLength)}
+	at := q.DueAt
+	if at.IsZero() {
+		at = g.ScheduledAt
+	}
+	if !at.IsZero() {
+		v.When = at.In(p.zone).Format("Mon 2 Jan 15:04")
+	}
+	if m := minutesMoved(r); m > 0 && q.Status == post.StatusScheduled {
+		v.Moved = fmt.Sprintf("+%d min", m)
+	}
+	if q.Receipt != nil {
+		v.URL = q.Receipt.URL
+	}
+	if why := whyOf(r, g); status == "held" || status == "unchanged" {
+		v.Note = visible(why)
+	}
+	if q.Problem != nil && q.Status != post.StatusPublished {
+		v.Note = visible(q.Problem.Message)
+	}
+	return v
+}
+
+// plan puts a group on the calendar.
+func (p *page) plan(g *post.Group) {
+	at := g.ScheduledAt.In(p.zone)
+	d := p.last
+	if n := at.Unix() / 900; d == nil || n != p.lastDay {
+		key := at.Format(time.DateOnly)
+		if d = p.days[key]; d == nil {
+			d = &day{Date: time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, time.UTC)}
+			p.days[key] = d
+		}
+		p.last, p.lastDay = d, n
+	}
+	if d.Count++; d.Count > mostPerDay {
+		d.More++
+		return
+	}
+	v := dayPost{Time: at.Format("15:04"), Text: excerpt(g.Text, 42), Status: g.Status().String()}
+	for i := range g.Posts {
+		v.Platforms = append(v.Platforms, string(g.Posts[i].Connection.Platform()))
+	}
+	d.Posts = append(d.Posts, v)
+}
+
+// A month of the calendar: weeks that begin on Monday.
+type month struct {
+	Name  string
+	Weeks [][7]*cell
+}
+
+type cell struct {
+	Number int
+	Today  bool
+	Day    *day
+}
+
+func (p *page) months() (out []month, more int) {
+	byMonth := map[string][]*day{}
+	for _, d := range p.days {
+		k := d.Date.Format("2006-01")
+		byMonth[k] = append(byMonth[k], d)
+	}
+	today := p.now.In(p.zone).Format(time.DateOnly)
+	for _, k := range slices.Sorted(maps.Keys(byMonth)) {
+		if len(out) == mostMonths {
+			more++
+			continue
+		}
+		first, err := time.Parse("2006-01", k)
+		if err != nil {
+			continue // a key made above: unreachable
+		}
+		m := month{Name: first.Format("January 2006")}
+		var week [7]*cell
+		col := (int(first.Weekday()) + 6) % 7
+		for at := first; at.Month() == first.Month(); at = at.AddDate(0, 0, 1) {
+			key := at.Format(time.DateOnly)
+			d := p.days[key]
+			if d != nil {
+				slices.SortFunc(d.Posts, func(a, b dayPost) int { return cmp.Compare(a.Time, b.Time) })
+			}
+			week[col] = &cell{Number: at.Day(), Today: key == today, Day: d}
+			if col++; col == 7 {
+				m.Weeks = append(m.Weeks, week)
+				week, col = [7]*cell{}, 0
+			}
+		}
+		if col > 0 {
+			m.Weeks = append(m.Weeks, week)
+		}
+		out = append(out, m)
+	}
+	return out, more
+}
+
+//go:embed page.html
+var pageText string
+
+//go:embed page.css
+var pageStyle string
+
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+	"style": func() template.CSS { return template.CSS(pageStyle) },
+	"local": func(at time.Time, zone *time.Location) string {
+		return at.In(zone).Format("Monday 2 January 2006, 15:04 MST")
+	},
+	"percent": percent,
+	"s": func(n int) string {
+		if n == 1 {
+			return ""
+		}
+		return "s"
+	},
+	"safeURL": func(u string) string {
+		if strings.HasPrefix(u, "https://") || strings.HasPrefix(u, "http://") {
+			return u
+		}
+		return ""
+	},
+}).Parse(pageText))
+
+// percent is the width of a part of a quota's bar.
+func percent(n int, limit *int) int {
+	if limit == nil || *limit <= 0 {
+		return 0
+	}
+	return min(100, max(0, n*100 / *limit))
+}
+
+// pageData is what the template sees.
+type pageData struct {
+	Title    string
+	File     string
+	Account  post.AccountID
+	Counts   post.Counts
+	Taken    time.Time
+	Written  time.Time
+	Zone     *time.Location
+	First    time.Time
+	Last     time.Time
+	Undone   bool
+	Checked  bool
+	Total    tally
+	Notes    []string
+	Errors   []*trouble
+	Warnings []*trouble
+	Omitted  int
+	Quotas   []Quota
+	Conns    []connTally
+	Months   []month
+	Later    int
+	Posts    []postView
+	More     int
+	Rejected string
+}
+
+type connTally struct {
+	Connection post.ConnectionID
+	tally
+}
+
+func (p *page) write(w io.Writer, imp post.Import, quotas []Quota, name string) error {
+	d := pageData{
+		Title: visible(name), File: visible(name), Account: imp.Account, Counts: imp.Counts, Taken: imp.TakenAt, Written: p.now, Zone: p.zone,
+		First: imp.FirstAt, Last: imp.LastAt, Undone: imp.Undone, Checked: imp.ID.IsZero() && imp.Counts.Accepted+imp.Counts.Held > 0, Total: p.total, Omitted: p.omitted,
+		Quotas: quotas, Posts: p.posts, More: p.more,
+	}
+	for i := range imp.Notes {
+		d.Notes = append(d.Notes, visible(imp.Notes[i].String()))
+	}
+	slices.SortStableFunc(p.order, func(a, b *trouble) int { return cmp.Compare(b.Count, a.Count) })
+	for _, t := range p.order {
+		if t.Severity == "error" {
+			d.Errors = append(d.Errors, t)
+		} else {
+			d.Warnings = append(d.Warnings, t)
+		}
+	}
+	for _, c := range slices.Sorted(maps.Keys(p.conns)) {
+		d.Conns = append(d.Conns, connTally{c, *p.conns[c]})
+	}
+	d.Months, d.Later = p.months()
+	if imp.Counts.Rejected > 0 {
+		d.Rejected = visible(name) + endRejected
+	}
+	return pageTemplate.ExecuteTemplate(w, "report", d)
+}
+
+// excerpt shortens a text to one line.
+func excerpt(s string, most int) string {
+	n := 0
+	for i := range s { // cut first: a text may be long
+		if n++; n > 4*most {
+			s = s[:i]
+			break
+		}
+	}
+	s = visible(strings.Join(strings.Fields(s), " "))
+	if r := []rune(s); len(r) > most {
+		return strings.TrimRight(string(r[:most-1]), " ") + "…"
+	}
+	return s
+}
+
+// visible shows characters that change how a page reads: control characters and
+// those that turn the direction of text.
+func visible(s string) string {
+	if strings.IndexFunc(s, tricky) < 0 {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case tricky(r):
+			return '\ufffd'
+		}
+		return r
+	}, s)
+}
+
+func tricky(r rune) bool {
+	return r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+}
