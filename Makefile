@@ -1,0 +1,78 @@
+# What there is to do here. `make` alone starts a post room to try.
+
+GO          ?= go
+ROOM        ?= room
+FUZZTIME    ?= 30s
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# One static binary, with or without a C compiler. Only the race detector
+# needs one.
+export CGO_ENABLED := 0
+
+.PHONY: run build test check fmt vet lint cross race fuzz sweep bench profile clean
+
+# Lays out ./room at the first time, with calendars in its inbox, and starts.
+run: build
+	@test -e $(ROOM)/postroom.yaml || bin/postroom init $(ROOM)
+	@bin/postroom --room $(ROOM) run
+
+build:
+	@mkdir -p bin
+	$(GO) build -trimpath -o bin/postroom ./cmd/postroom
+
+test:
+	$(GO) mod download
+	$(GO) test -count=1 ./...
+
+# What .ci/run does beside `make test`.
+check: fmt vet lint cross race fuzz sweep
+
+fmt:
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
+
+vet:
+	$(GO) vet ./...
+
+lint:
+	$(GO) run $(STATICCHECK) ./...
+
+# Vetting compiles the tests too.
+cross:
+	GOOS=darwin GOARCH=arm64 $(GO) vet ./...
+	GOOS=windows GOARCH=amd64 $(GO) vet ./...
+
+race:
+	@if command -v $${CC:-cc} >/dev/null 2>&1; then \
+	  echo "CGO_ENABLED=1 $(GO) test -race -short ./..."; CGO_ENABLED=1 $(GO) test -race -short ./...; \
+	else \
+	  echo "race detector SKIPPED: it needs a C compiler (cc, or CC), and there is none"; \
+	fi
+
+# Every fuzz target there is, for FUZZTIME each.
+fuzz:
+	@grep -rHoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sort -u | while IFS=: read -r file func; do \
+	  echo "fuzz $$(dirname "$$file") $${func#func } for $(FUZZTIME)"; \
+	  $(GO) test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$(dirname "$$file")" || exit 1; \
+	done
+
+# Kills the program, or fails its calls, at every call that changes the world.
+sweep:
+	POSTROOM_SWEEP=full $(GO) test -count=1 -v -timeout 60m -run Sweep ./internal/killat ./cmd/postroom
+
+# Ratios against yardsticks in the same run.
+bench:
+	$(GO) run ./internal/bench
+
+# CPU and heap profiles of each package's benchmarks, to look at with
+# `go tool pprof`.
+profile:
+	@mkdir -p bin/profile
+	@for dir in $$(grep -rlE '^func Benchmark' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
+	  name=$$(echo "$${dir#./}" | tr / -); \
+	  $(GO) test -run '^$$' -bench . -o bin/profile/$$name.test -cpuprofile bin/profile/$$name.cpu.prof -memprofile bin/profile/$$name.heap.prof "$$dir" || exit 1; \
+	done
+	@ls bin/profile/*.prof
+
+# The room stays: it holds what was published, and your config.
+clean:
+	rm -rf bin

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/postroom/postroom/post"
+)
+
+func (a *app) connectionsCommand() *cobra.Command {
+	var account string
+	c := &cobra.Command{
+		Use: "connections", Short: "List connections, and test or resume one", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withRoom(c.Context(), func(r *room) error { return a.listConnections(c.Context(), r, post.AccountID(account)) })
+		},
+	}
+	c.PersistentFlags().StringVar(&account, "account", "", "only of this account")
+	c.AddCommand(&cobra.Command{
+		Use: "test [ID…]", Short: "Ask each platform who the credentials belong to",
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withRoom(c.Context(), func(r *room) error { return a.testConnections(c.Context(), r, post.AccountID(account), args) })
+		},
+	}, &cobra.Command{
+		Use: "resume ID", Short: "Let a paused connection send again", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withRoom(c.Context(), func(r *room) error {
+				found := r.connections(post.AccountID(account), args)
+				if len(found) == 0 {
+					return noConnection(r, args[0])
+				}
+				for _, f := range found {
+					if err := r.store.Resume(c.Context(), f.account, f.id, who); err != nil && !isNotFound(err) {
+						return err
+					}
+					a.notef("%s of %s sends again", f.id, f.account)
+				}
+				return nil
+			})
+		},
+	})
+	return c
+}
+
+// connectionView is a connection as `connections` shows it.
+type connectionView struct {
+	post.ConnectionState
+	Driver string `json:"driver"`
+}
+
+func (a *app) listConnections(ctx context.Context, r *room, account post.AccountID) error {
+	states, err := r.store.Connections(ctx)
+	if err != nil {
+		return err
+	}
+	type key struct {
+		post.AccountID
+		post.ConnectionID
+	}
+	known := map[key]post.ConnectionState{}
+	for _, s := range states {
+		known[key{s.Account, s.Connection}] = s
+	}
+	var views []connectionView
+	for _, c := range r.connections(account, nil) {
+		v := connectionView{known[key{c.account, c.id}], c.driver}
+		v.Account, v.Connection = c.account, c.id
+		views = append(views, v)
+	}
+	return a.print(views, func(w io.Writer) {
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(t, "ACCOUNT\tCONNECTION\tDRIVER\tWAITING\tNEXT\tLAST SUCCESS\tSTATE")
+		for _, v := range views {
+			zone := r.zone(v.Account)
+			state := "ok"
+			switch {
+			case v.PauseWhy != "":
+				state = fmt.Sprintf("paused until %s: %s", local(v.NotBefore, zone), oneLine(v.PauseWhy, 80))
+			case v.ErrorsInRow > 0:
+				state = fmt.Sprintf("%d errors in a row: %s", v.ErrorsInRow, oneLine(v.LastError, 80))
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", v.Account, v.Connection, v.Driver, v.Open, local(v.NextDueAt, zone), local(v.LastSuccess, zone), state)
+		}
+		t.Flush()
+	})
+}
+
+// connectionTest is what `connections test` shows of one.
+type connectionTest struct {
+	Account    post.AccountID    `json:"account"`
+	Connection post.ConnectionID `json:"connection"`
+	OK         bool              `json:"ok"`
+	Identity   *post.Identity    `json:"identity,omitempty"`
+	Error      string            `json:"error,omitempty"`
+}
+
+func (a *app) testConnections(ctx context.Context, r *room, account post.AccountID, ids []string) error {
+	found := r.connections(account, ids)
+	if len(found) == 0 && len(ids) > 0 {
+		return noConnection(r, ids[0])
+	}
+	results := make([]connectionTest, len(found))
+	var g errgroup.Group
+	g.SetLimit(8)
+	for i, c := range found {
+		g.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+			defer cancel()
+			results[i] = connectionTest{Account: c.account, Connection: c.id}
+			who, err := c.publisher.Check(ctx)
+			if err != nil {
+				results[i].Error = err.Error()
+				return nil
+			}
+			results[i].OK, results[i].Identity = true, &who
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	failed := 0
+	for _, t := range results {
+		if !t.OK {
+			failed++
+		}
+	}
+	err := a.print(results, func(w io.Writer) {
+		for _, t := range results {
+			if t.OK {
+				fmt.Fprintf(w, "ok      %s %s is %s %s\n", t.Account, t.Connection, printable(t.Identity.Username), printable(t.Identity.ProfileURL))
+			} else {
+				fmt.Fprintf(w, "failed  %s %s: %s\n", t.Account, t.Connection, printable(t.Error))
+			}
+		}
+	})
+	switch {
+	case err != nil || failed == 0:
+		return err
+	case failed == len(results):
+		return &exitError{code: exitFailed}
+	}
+	return &exitError{code: exitPartly}
+}
+
+func noConnection(r *room, name string) error {
+	var names []string
+	for _, c := range r.connections("", nil) {
+		names = append(names, string(c.id))
+	}
+	hint := "`postroom connections` lists them"
+	if near := post.Nearest(name, names); near != "" {
+		hint = fmt.Sprintf("did you mean %s?", near)
+	}
+	return &exitError{exitUsage, &hinted{fmt.Errorf("no connection %q", name), hint}}
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postroom/postroom/internal/atomicfile"
+	"github.com/postroom/postroom/post"
+	"github.com/postroom/postroom/store"
+)
+
+func (a *app) exportCommand() *cobra.Command {
+	var account, out string
+	c := &cobra.Command{
+		Use: "export", Short: "Write every post group as one line of JSON", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withRoom(c.Context(), func(r *room) error {
+				if out == "" {
+					_, err := exportGroups(c.Context(), r.store, post.AccountID(account), a.stdout)
+					return err
+				}
+				f, err := atomicfile.Create(a.path(out))
+				if err != nil {
+					return err
+				}
+				defer f.Discard()
+				n, err := exportGroups(c.Context(), r.store, post.AccountID(account), f)
+				if err != nil {
+					return err
+				}
+				if err := f.Commit(); err != nil {
+					return err
+				}
+				a.notef("%d post groups written to %s", n, out)
+				return nil
+			})
+		},
+	}
+	c.Flags().StringVar(&account, "account", "", "only of this account")
+	c.Flags().StringVar(&out, "out", "", "write to this file, whole or not at all; default: standard output")
+	return c
+}
+
+// exportGroups pages through the store, so that no read lasts as long as the
+// writing does.
+func exportGroups(ctx context.Context, s *store.Store, account post.AccountID, w io.Writer) (int, error) {
+	b := bufio.NewWriterSize(w, 1<<16)
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	n, cursor := 0, ""
+	for {
+		groups, next, err := s.Groups(ctx, post.Filter{Account: account}, cursor, 500)
+		if err != nil {
+			return n, err
+		}
+		for i := range groups {
+			if err := enc.Encode(viewOf(&groups[i])); err != nil {
+				return n, err
+			}
+			n++
+		}
+		if next == "" {
+			return n, b.Flush()
+		}
+		cursor = next
+	}
+}
+
+func (a *app) backupCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "backup [FILE]", Short: "Copy the store while it is in use, and verify the copy", Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withRoom(c.Context(), func(r *room) error {
+				path := filepath.Join(r.dir, "data", "backup", "postroom-"+r.now().UTC().Format("20060102-150405")+".db")
+				if len(args) == 1 {
+					path = a.path(args[0])
+				}
+				if _, err := os.Lstat(path); err == nil {
+					return &hinted{fmt.Errorf("%s exists already", path), "name another file: a backup never overwrites one"}
+				}
+				if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+					return err
+				}
+				if err := r.store.Backup(c.Context(), path); err != nil {
+					return fmt.Errorf("backup: %w", err)
+				}
+				if err := verifyInChild(c.Context(), path); err != nil {
+					return fmt.Errorf("the copy in %s is not sound: %w", path, err)
+				}
+				info, err := os.Stat(path)
+				if err != nil {
+					return err
+				}
+				return a.print(map[string]any{"path": path, "bytes": info.Size(), "verified": true}, func(w io.Writer) {
+					fmt.Fprintf(w, "%s: %d bytes, verified by opening it\n", path, info.Size())
+				})
+			})
+		},
+	}
+}
+
+// reportFor writes the report of an import again, whole, as things stand now.
+func (a *app) reportCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "report FILE|ID…", Short: "Write the reports of imports again, whole", Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withRoom(c.Context(), func(r *room) error {
+				var written []string
+				for _, arg := range args {
+					imp, err := r.findImport(c.Context(), arg)
+					if err != nil {
+						return err
+					}
+					if err := r.intake.Rewrite(c.Context(), imp, r.original, r.zone(imp.Account), r.now(), true); err != nil {
+						return fmt.Errorf("report of %s: %w", imp.Name, err)
+					}
+					written = append(written, filepath.Join("reports", filepath.FromSlash(imp.Report)+".report.html"))
+				}
+				return a.print(written, func(w io.Writer) {
+					for _, p := range written {
+						fmt.Fprintln(w, p)
+					}
+				})
+			})
+		},
+	}
+}
+
+// findImport finds an import by its id, or the latest of a file by its name.
+func (r *room) findImport(ctx context.Context, arg string) (post.Import, error) {
+	if id, err := post.ParseID(arg); err == nil {
+		imp, err := r.store.Import(ctx, id)
+		return imp, noImport(err, arg)
+	}
+	name := filepath.Base(arg)
+	for cursor := ""; ; {
+		imps, next, err := r.store.Imports(ctx, "", cursor, 500)
+		if err != nil {
+			return post.Import{}, err
+		}
+		for _, imp := range imps {
+			if imp.Name == name {
+				return imp, nil
+			}
+		}
+		if next == "" {
+			return post.Import{}, noImport(post.ErrNotFound, arg)
+		}
+		cursor = next
+	}
+}
+
+// waitFor blocks until nothing of the imports waits any more.
+func (r *room) waitFor(ctx context.Context, imps []post.ID) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for _, imp := range imps {
+		for {
+			open, _, err := r.store.Groups(ctx, post.Filter{Import: imp, Statuses: []post.Status{post.StatusScheduled}}, "", 1)
+			if err != nil {
+				return err
+			}
+			if len(open) == 0 {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-tick.C:
+			}
+		}
+	}
+	return nil
+}

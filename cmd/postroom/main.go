@@ -1,0 +1,30 @@
+// Command postroom takes content calendars from an inbox folder, plans them,
+// publishes what is due at every minute and reports what became of each row.
+//
+// This package holds flags, config, wiring, signals and exit codes; what
+// postroom does lives in the packages beside it. Start reading at [room], which
+// puts them together, and at runDaemon.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // zones must resolve on machines without a zone database
+)
+
+func main() {
+	os.Exit(run())
+}
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	cwd, err := os.Getwd()
+	if err != nil {
+		cwd = "."
+	}
+	a := &app{stdout: os.Stdout, stderr: os.Stderr, cwd: cwd, env: os.LookupEnv, tty: isTerminal(os.Stderr)}
+	return a.execute(ctx, os.Args[1:])
+}

@@ -1,0 +1,379 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/postroom/postroom/dispatch"
+	"github.com/postroom/postroom/inbox"
+	"github.com/postroom/postroom/intake"
+	"github.com/postroom/postroom/post"
+	"github.com/postroom/postroom/publish"
+	"github.com/postroom/postroom/publish/mastodon"
+	"github.com/postroom/postroom/publish/sandbox"
+	"github.com/postroom/postroom/publish/webhook"
+	"github.com/postroom/postroom/store"
+)
+
+// storeName is the store's file in the data folder.
+const storeName = "postroom.db"
+
+// A room puts the parts together: one folder, one config, one store, and the
+// publishers of its connections.
+type room struct {
+	dir      string
+	now      func() time.Time
+	log      *slog.Logger
+	env      func(string) (string, bool)
+	store    *store.Store
+	intake   *intake.Intake
+	media    *publish.MediaRoom
+	warnings []post.Problem
+	onTake   func(outcome string, c post.Counts, length time.Duration)
+
+	set atomic.Pointer[settings] // replaced whole by a reload
+}
+
+// settings are what the config says, made ready for use.
+type settings struct {
+	config   Config
+	accounts []intake.Account
+	conns    map[connKey]*connection
+	order    []connKey // as configured
+}
+
+type connKey struct {
+	account post.AccountID
+	id      post.ConnectionID
+}
+
+// A connection is a configured connection with its publisher.
+type connection struct {
+	connKey
+	driver    string
+	pace      time.Duration
+	publisher publish.Publisher
+}
+
+// roomOptions say how a room is opened.
+type roomOptions struct {
+	env   func(string) (string, bool)
+	now   func() time.Time // default time.Now
+	log   *slog.Logger     // else one is made as the config says
+	logTo io.Writer
+	tty   bool
+	who   string // what another process is told about us
+}
+
+// openRoom reads the config and opens the store.
+func openRoom(ctx context.Context, dir string, o roomOptions) (*room, error) {
+	r := &room{dir: dir, env: o.env, now: o.now, log: o.log, onTake: func(string, post.Counts, time.Duration) {}}
+	if r.now == nil {
+		r.now = time.Now
+	}
+	if _, err := os.Stat(filepath.Join(dir, configName)); errors.Is(err, os.ErrNotExist) {
+		return nil, &exitError{exitUsage, &hinted{fmt.Errorf("%s holds no %s", dir, configName), "`postroom init` makes a room there; --room names another folder"}}
+	}
+	cfg, warnings, err := LoadConfig(filepath.Join(dir, configName), r.env)
+	if err != nil {
+		return nil, err
+	}
+	r.warnings = warnings
+	if r.log == nil {
+		r.log = newLog(o.logTo, cfg.Log, o.tty)
+		for _, w := range warnings {
+			r.log.Warn(w.String())
+		}
+	}
+	for _, folder := range roomFolders {
+		if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
+			return nil, fmt.Errorf("make folders: %w", err)
+		}
+	}
+	if r.media, err = publish.NewMediaRoom(filepath.Join(dir, "media"), publish.Guard{}, nil); err != nil {
+		return nil, err
+	}
+	set, err := r.prepare(cfg)
+	if err != nil {
+		return nil, err
+	}
+	r.set.Store(set)
+	r.store, err = store.Open(filepath.Join(dir, "data", storeName), store.Options{Now: r.now, Log: r.log, Who: o.who})
+	if errors.Is(err, store.ErrInUse) {
+		return nil, &hinted{err, "one postroom works in a room at a time: stop the other, or wait until it is done"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.intake = intake.New(stages{r.store}, filepath.Join(dir, "reports"), r.log)
+	r.load(ctx)
+	return r, nil
+}
+
+// stages lets intake, which owns its interfaces, use the store's stages.
+type stages struct{ *store.Store }
+
+func (s stages) Stage(ctx context.Context, account post.AccountID) (intake.Stage, error) {
+	st, err := s.Store.Stage(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	return st, nil
+}
+
+func (r *room) close() error { return r.store.Close() }
+
+func (r *room) config() *Config { return &r.set.Load().config }
+
+// prepare makes the accounts and publishers of a config.
+func (r *room) prepare(cfg Config) (*settings, error) {
+	set := &settings{config: cfg, conns: map[connKey]*connection{}}
+	for i := range cfg.Accounts {
+		a := &cfg.Accounts[i]
+		acc := intake.Account{
+			ID: a.ID, Zone: a.Timezone, DateOrder: a.DateOrder, Plan: a.Plan,
+			Directory: post.NewDirectory(a.ConnectionIDs()), Validators: map[post.ConnectionID]intake.Validator{},
+		}
+		for j := range a.Connections {
+			c := &a.Connections[j]
+			p, err := r.publisher(c)
+			if err != nil {
+				return nil, fmt.Errorf("connection %s of %s: %w", c.ID, a.ID, err)
+			}
+			key := connKey{a.ID, c.ID}
+			set.conns[key] = &connection{key, c.driver().name, c.Pace, p}
+			set.order = append(set.order, key)
+			acc.Validators[c.ID] = p
+		}
+		set.accounts = append(set.accounts, acc)
+	}
+	return set, nil
+}
+
+// publisher makes the publisher of a connection. This is the one list of all
+// there are.
+func (r *room) publisher(c *ConnectionConfig) (publish.Publisher, error) {
+	switch c.driver().name {
+	case "mastodon":
+		cfg := c.mastodonConfig()
+		cfg.Media, cfg.Now = r.media, r.now
+		return mastodon.New(cfg)
+	case "webhook":
+		cfg := c.webhookConfig()
+		cfg.Now = r.now
+		return webhook.New(cfg)
+	}
+	cfg := c.sandboxConfig()
+	cfg.Dir, cfg.Media, cfg.Now = filepath.Join(r.dir, "outbox"), r.media, r.now
+	return sandbox.New(cfg)
+}
+
+// load asks the servers that have limits of their own for them, each for a
+// moment. One that does not answer keeps the usual limits.
+func (r *room) load(ctx context.Context) {
+	for _, key := range r.set.Load().order {
+		l, ok := r.set.Load().conns[key].publisher.(interface{ Load(context.Context) error })
+		if !ok {
+			continue
+		}
+		asking, cancel := context.WithTimeout(ctx, 5*time.Second)
+		if err := l.Load(asking); err != nil {
+			r.log.Warn("limits of the server not read: the usual ones are used", "connection", key.id, "err", err)
+		}
+		cancel()
+	}
+}
+
+// reload reads the config again. A bad one changes nothing.
+func (r *room) reload(ctx context.Context) error {
+	cfg, warnings, err := LoadConfig(filepath.Join(r.dir, configName), r.env)
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		r.log.Warn(w.String())
+	}
+	set, err := r.prepare(cfg)
+	if err != nil {
+		return err
+	}
+	r.set.Store(set)
+	r.load(ctx)
+	return nil
+}
+
+// accounts returns all accounts, or the one called id.
+func (r *room) accounts(id post.AccountID) []intake.Account {
+	all := r.set.Load().accounts
+	if id == "" {
+		return all
+	}
+	for i := range all {
+		if all[i].ID == id {
+			return all[i : i+1]
+		}
+	}
+	return nil
+}
+
+// accountConfig returns what the config says of an account; nil for one that it
+// no longer has.
+func (r *room) accountConfig(id post.AccountID) *AccountConfig {
+	c := r.config()
+	for i := range c.Accounts {
+		if c.Accounts[i].ID == id {
+			return &c.Accounts[i]
+		}
+	}
+	return nil
+}
+
+// zone returns the zone of an account, or the room's.
+func (r *room) zone(id post.AccountID) *time.Location {
+	if a := r.accountConfig(id); a != nil {
+		return a.Timezone
+	}
+	return r.config().Timezone
+}
+
+// connections returns the configured connections of an account, of all for "",
+// and of them those named ids, or all.
+func (r *room) connections(account post.AccountID, ids []string) []*connection {
+	set := r.set.Load()
+	var out []*connection
+	for _, key := range set.order {
+		if account != "" && key.account != account {
+			continue
+		}
+		wanted := len(ids) == 0
+		for _, id := range ids {
+			wanted = wanted || id == string(key.id)
+		}
+		if wanted {
+			out = append(out, set.conns[key])
+		}
+	}
+	return out
+}
+
+// publisherFor finds the publisher of a connection that has something due.
+func (r *room) publisherFor(account post.AccountID, id post.ConnectionID) (dispatch.Publisher, error) {
+	c := r.set.Load().conns[connKey{account, id}]
+	if c == nil {
+		return nil, fmt.Errorf("the config of account %s has no connection %s: put it back, then `postroom posts retry`", account, id)
+	}
+	return c.publisher, nil
+}
+
+// dispatchConfig is how the dispatcher works in this room.
+func (r *room) dispatchConfig(m *metrics) dispatch.Config {
+	c := r.config().Dispatch
+	return dispatch.Config{
+		Workers: c.Workers, LookupGrace: c.LookupGrace, CallTimeout: c.CallTimeout,
+		Late: func(id post.AccountID) time.Duration {
+			if a := r.accountConfig(id); a != nil {
+				return a.LateGrace
+			}
+			return defaultAccount(id).LateGrace
+		},
+		Pace: r.pace, Now: r.now, Log: r.log, Observe: m.observer(r.heartbeat),
+	}
+}
+
+// pace is the longest of those that accounts give a connection of that name.
+func (r *room) pace(id post.ConnectionID) time.Duration {
+	var p time.Duration
+	for key, c := range r.set.Load().conns {
+		if key.id == id {
+			p = max(p, c.pace)
+		}
+	}
+	return p
+}
+
+// inboxConfig is how the inbox works in this room.
+func (r *room) inboxConfig() inbox.Config {
+	c := r.config().Inbox
+	cfg := inbox.DefaultConfig(r.dir)
+	cfg.Settle, cfg.Poll, cfg.HoldAfter, cfg.Now = c.Settle, c.Poll, c.HoldAfter, r.now
+	return cfg
+}
+
+// refresh writes reports that outcomes have overtaken.
+func (r *room) refresh(ctx context.Context, most int) (int, error) {
+	return r.intake.Refresh(ctx, r.original, r.zone, r.now(), most)
+}
+
+// original opens the original of an import, by its path in the room.
+func (r *room) original(path string) (intake.Original, error) {
+	return os.Open(filepath.Join(r.dir, filepath.FromSlash(path)))
+}
+
+// approve schedules a draft or held post, within the plan.
+func (r *room) approve(ctx context.Context, g *post.Group, id post.ID, at time.Time) (post.Group, error) {
+	if at.IsZero() {
+		at = g.ScheduledAt
+	}
+	if at.IsZero() {
+		return post.Group{}, &hinted{fmt.Errorf("post %s has no time", id), "say when with --at"}
+	}
+	at = later(at, r.now())
+	caps, err := r.fits(g, at)
+	if err != nil {
+		return post.Group{}, err
+	}
+	return r.store.Approve(ctx, id, at, caps, who)
+}
+
+// reschedule moves a waiting post, within the plan.
+func (r *room) reschedule(ctx context.Context, g *post.Group, id post.ID, at time.Time) (post.Group, error) {
+	at = later(at, r.now())
+	caps, err := r.fits(g, at)
+	if err != nil {
+		return post.Group{}, err
+	}
+	return r.store.Reschedule(ctx, id, at, caps, who)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// fits checks what of a plan can be checked before the store does, and returns
+// the caps that the store checks.
+func (r *room) fits(g *post.Group, at time.Time) ([]post.Cap, error) {
+	found := r.accounts(g.Account)
+	if len(found) == 0 {
+		return nil, &hinted{fmt.Errorf("the config has no account %s any more", g.Account), "put it back"}
+	}
+	plan := found[0].Plan
+	var conns []post.ConnectionID
+	for i := range g.Posts {
+		conns = append(conns, g.Posts[i].Connection)
+	}
+	if refused := plan.Available(conns); refused != nil {
+		return nil, refused
+	}
+	if refused := plan.Reaches(at, r.now()); refused != nil {
+		return nil, refused
+	}
+	return plan.Caps(conns, at), nil
+}
+
+// inboxOf is where below inbox/ an account's calendars are dropped.
+func (r *room) inboxOf(id post.AccountID) string {
+	if len(r.accounts("")) == 1 {
+		return ""
+	}
+	return string(id)
+}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/postroom/postroom/importer"
+	"github.com/postroom/postroom/inbox"
+	"github.com/postroom/postroom/intake"
+	"github.com/postroom/postroom/post"
+	"github.com/postroom/postroom/report"
+)
+
+// A taker takes the files of the inbox for a room.
+type taker struct{ room *room }
+
+// newlineStill is how long a file must be still whose last row lacks only its
+// line ending (DESIGN §4).
+const newlineStill = time.Minute
+
+// Whole implements inbox.Handler.
+func (t *taker) Whole(f inbox.File) (ok bool, why string, still time.Duration) {
+	if f.Size > t.room.config().Inbox.MaxBytes {
+		return true, "", 0 // to be refused, without reading it
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	ok, missing, newline, err := importer.Whole(ctx, f.Body, f.Size)
+	switch {
+	case err != nil:
+		return false, "it cannot be read: " + err.Error(), 0
+	case newline:
+		return false, missing, newlineStill
+	}
+	return ok, missing, 0
+}
+
+// Take implements inbox.Handler.
+func (t *taker) Take(ctx context.Context, f inbox.File) (inbox.Result, error) {
+	r := t.room
+	req, hold, err := r.request(f.Folder, f.Name, f.Body, f.Size)
+	if err != nil {
+		return inbox.Result{}, err
+	}
+	if hold != "" {
+		return inbox.Result{Disposition: inbox.Hold, Why: hold}, nil
+	}
+	res, err := r.take(ctx, req)
+	if errors.Is(err, intake.ErrChanged) {
+		return inbox.Result{Disposition: inbox.Retry, Why: "it changed while it was read"}, nil
+	}
+	if err != nil {
+		return inbox.Result{}, err
+	}
+	out := inbox.Result{Disposition: inbox.Archive, Folder: path.Join(string(req.Account.ID), req.Now.In(req.Account.Zone).Format("2006-01"))}
+	switch res.Outcome {
+	case intake.Taken:
+		out.Filed = func(ctx context.Context, to string) error {
+			rel, err := filepath.Rel(r.dir, to)
+			if err != nil {
+				return err
+			}
+			return r.intake.Filed(ctx, res.Import, filepath.ToSlash(rel))
+		}
+	case intake.Nothing, intake.Unusable:
+		out.Disposition = inbox.Reject
+	}
+	return out, nil
+}
+
+// Changed implements inbox.Handler: a file that was taken is written on, so what
+// was read may be half of it. Its posts that still wait are held for a person.
+// When the same name comes again whole, that is a new revision and nothing is
+// held.
+func (t *taker) Changed(ctx context.Context, f inbox.File) error {
+	if f.Again {
+		return nil
+	}
+	r := t.room
+	imp, found, err := r.importAt(ctx, f.Path)
+	if err != nil || !found {
+		return err
+	}
+	digest, err := intake.Digest(ctx, f.Body, f.Size)
+	if err != nil || digest == imp.Digest {
+		return err
+	}
+	n, err := r.store.HoldImport(ctx, imp.ID, "the file went on changing after it was taken: drop it again when it is complete", "inbox")
+	if err != nil {
+		return err
+	}
+	r.log.Warn("a file changed after it was taken: its waiting posts are held", "file", f.Name, "held", n)
+	return nil
+}
+
+// importAt finds the import whose original lies at a path.
+func (r *room) importAt(ctx context.Context, path string) (post.Import, bool, error) {
+	rel, err := filepath.Rel(r.dir, path)
+	if err != nil {
+		return post.Import{}, false, err
+	}
+	for cursor := ""; ; {
+		imps, next, err := r.store.Imports(ctx, "", cursor, 100)
+		if err != nil {
+			return post.Import{}, false, err
+		}
+		for _, imp := range imps {
+			if imp.Archive == filepath.ToSlash(rel) {
+				return imp, true, nil
+			}
+		}
+		if next == "" {
+			return post.Import{}, false, nil
+		}
+		cursor = next
+	}
+}
+
+// take takes a file and says in the log what became of it.
+func (r *room) take(ctx context.Context, req intake.Request) (intake.Result, error) {
+	start := r.now()
+	res, err := r.intake.Import(ctx, req)
+	if err != nil {
+		return res, err
+	}
+	c := res.Import.Counts
+	if res.Outcome == intake.Duplicate {
+		c = post.Counts{}
+	}
+	r.onTake(res.Outcome.String(), c, r.now().Sub(start))
+	r.log.Info("file "+res.Outcome.String(), "file", req.Name, "account", req.Account.ID, "rows", c.Rows, "accepted", c.Accepted,
+		"held", c.Held, "rejected", c.Rejected, "unchanged", c.Unchanged, "report", req.Report)
+	return res, nil
+}
+
+// request makes ready to take a file that was dropped in folder, below the
+// inbox: ACCOUNT, ACCOUNT/CONNECTION, or nothing when there is one account. hold
+// says why a person must look first.
+func (r *room) request(folder, name string, body io.ReaderAt, size int64) (req intake.Request, hold string, err error) {
+	all := r.accounts("")
+	parts := strings.FieldsFunc(folder, func(c rune) bool { return c == '/' })
+	account := all[0]
+	switch {
+	case len(parts) == 0 && len(all) > 1:
+		var names []string
+		for _, a := range all {
+			names = append(names, "inbox/"+string(a.ID)+"/")
+		}
+		return req, "it lies in inbox/ itself, and there are several accounts: move it to one of " + strings.Join(names, ", "), nil
+	case len(parts) > 0 && len(r.accounts(post.AccountID(parts[0]))) == 1:
+		account = r.accounts(post.AccountID(parts[0]))[0]
+		parts = parts[1:]
+	case len(parts) > 0 && len(all) > 1:
+		var names []string
+		for _, a := range all {
+			names = append(names, string(a.ID))
+		}
+		hint := "the config has " + strings.Join(names, ", ")
+		if near := post.Nearest(parts[0], names); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		return req, fmt.Sprintf("there is no account %q: %s", parts[0], hint), nil
+	}
+	req = intake.Request{
+		Account: account, Name: name, Place: intake.PlaceOf(path.Join(parts...), name),
+		Report: path.Join(append(append([]string{string(account.ID)}, parts...), report.SafeName(name))...),
+		File:   body, Size: size, Now: r.now().UTC().Truncate(time.Second),
+		Limits: intake.Caps{Bytes: r.config().Inbox.MaxBytes, Rows: r.config().Inbox.MaxRows},
+	}
+	hold, err = r.applyDefaults(&req, folder, parts)
+	return req, hold, err
+}
+
+// applyDefaults puts what the folders' defaults.yaml and the folder's name say
+// into a request.
+func (r *room) applyDefaults(req *intake.Request, folder string, parts []string) (hold string, err error) {
+	dirs := []string{filepath.Join(r.dir, "inbox")}
+	for _, p := range strings.FieldsFunc(folder, func(c rune) bool { return c == '/' }) {
+		dirs = append(dirs, filepath.Join(dirs[len(dirs)-1], p))
+	}
+	d, err := loadDefaults(dirs...)
+	var bad *ConfigError
+	if errors.As(err, &bad) {
+		return "its folder's settings have mistakes: " + bad.Error(), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	ids, err := d.Platforms(req.Account.Directory)
+	if errors.As(err, &bad) {
+		return "its folder's settings have mistakes: " + bad.Error(), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if len(parts) > 0 {
+		id, err := req.Account.Directory.Resolve(parts[len(parts)-1])
+		switch {
+		case err == nil:
+			ids = []post.ConnectionID{id}
+		case len(ids) == 0:
+			return fmt.Sprintf("the folder %q is no connection of account %s: %v", parts[len(parts)-1], req.Account.ID, err), nil
+		}
+	}
+	if d.Timezone != nil {
+		req.Account.Zone = d.Timezone
+	}
+	if d.DateOrder != "" {
+		req.Account.DateOrder = d.DateOrder
+	}
+	req.Account.Rules = r.accountConfig(req.Account.ID).Rules(d.Stagger)
+	req.Defaults = intake.Defaults{Platforms: ids, Status: d.Status, CancelRemoved: d.CancelRemoved}
+	return "", nil
+}
