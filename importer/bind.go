@@ -1,7 +1,9 @@
 package importer
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/gocarina/gocsv"
@@ -79,6 +81,26 @@ func newBinder(f *File) *binder {
 
 func (b *binder) reset() {
 	b.recs, b.raws, b.ends = b.recs[:0], b.raws[:0], b.ends[:0]
+}
+
+// read fills the chunk with the next records and binds them. done says that
+// they are the last.
+func (b *binder) read(r *recordReader) (done bool, err error) {
+	b.reset()
+	for b.rows() < chunkRows {
+		rec, err := r.next()
+		if errors.Is(err, io.EOF) {
+			done = true
+			break
+		}
+		if err != nil {
+			return false, err
+		}
+		if !rec.blank() {
+			b.add(rec)
+		}
+	}
+	return done, b.bind()
 }
 
 func (b *binder) rows() int { return len(b.recs) }

@@ -2,11 +2,12 @@ package importer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/postroom/postroom/post"
 )
@@ -161,50 +162,72 @@ func (f *File) skipHeader(r *recordReader) error {
 	return err
 }
 
-// chunkRows is how many rows gocsv is given at once: what bounds memory.
-const chunkRows = 512
+// What is read ahead: chunks of so many rows, which bounds memory.
+const (
+	chunkRows   = 512
+	chunksAhead = 3
+)
 
 // Rows calls fn with each row in order. The Row is used again for the next; its
 // strings may be kept, its slices may not. An error of fn ends the reading and is
-// returned.
+// returned. Reading goes on ahead of fn, and has ended when Rows returns.
 func (f *File) Rows(ctx context.Context, fn func(*Row) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	spare, chunks := make(chan *binder, chunksAhead), make(chan *binder, chunksAhead)
+	for range chunksAhead {
+		spare <- newBinder(f)
+	}
+	var reading errgroup.Group
+	reading.Go(func() error {
+		defer close(chunks)
+		return f.readAhead(ctx, spare, chunks)
+	})
+	err := f.eachRow(chunks, spare, fn)
+	stop()
+	if readErr := reading.Wait(); err == nil {
+		err = readErr
+	}
+	return err
+}
+
+// readAhead fills the chunks that are spare, until the file ends.
+func (f *File) readAhead(ctx context.Context, spare <-chan *binder, chunks chan<- *binder) error {
 	r := f.records()
 	if err := f.skipHeader(r); err != nil {
 		return err
 	}
-	b := newBinder(f)
-	row := Row{file: f}
-	n := 0
 	for done := false; !done; {
-		if err := ctx.Err(); err != nil {
+		var b *binder
+		select {
+		case b = <-spare:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		var err error
+		if done, err = b.read(r); err != nil {
 			return err
 		}
-		b.reset()
-		for b.rows() < chunkRows {
-			rec, err := r.next()
-			if errors.Is(err, io.EOF) {
-				done = true
-				break
-			}
-			if err != nil {
-				return err
-			}
-			if rec.blank() {
-				continue
-			}
-			b.add(rec)
+		select {
+		case chunks <- b:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		if err := b.bind(); err != nil {
-			return err
-		}
+	}
+	return nil
+}
+
+// eachRow calls fn with the rows of chunks and gives each chunk back.
+func (f *File) eachRow(chunks <-chan *binder, spare chan<- *binder, fn func(*Row) error) error {
+	row := Row{file: f}
+	for b := range chunks {
 		for i := range b.rows() {
-			n++
-			row.N = n
+			row.N++
 			f.fill(&row, b, i)
 			if err := fn(&row); err != nil {
 				return err
 			}
 		}
+		spare <- b
 	}
 	return nil
 }
