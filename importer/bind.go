@@ -54,6 +54,7 @@ type binder struct {
 	raws   []byte
 	ends   []int
 	bounds []bound
+	filled []Row // of the chunk; used again
 }
 
 // kept is what is remembered of a record beside its cells.

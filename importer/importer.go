@@ -165,50 +165,55 @@ func (f *File) skipHeader(r *recordReader) error {
 // What is read ahead: chunks of so many rows, which bounds memory.
 const (
 	chunkRows   = 512
-	chunksAhead = 3
+	chunksAhead = 4
 )
 
-// Rows calls fn with each row in order. The Row is used again for the next; its
-// strings may be kept, its slices may not. An error of fn ends the reading and is
-// returned. Reading goes on ahead of fn, and has ended when Rows returns.
+// Rows calls fn with each row in order. The Row is used again for a later one;
+// its strings may be kept, its slices may not. An error of fn ends the reading
+// and is returned. Reading and checking go on ahead of fn, and have ended when
+// Rows returns.
 func (f *File) Rows(ctx context.Context, fn func(*Row) error) error {
 	ctx, stop := context.WithCancel(ctx)
-	spare, chunks := make(chan *binder, chunksAhead), make(chan *binder, chunksAhead)
+	spare, bound, filled := make(chan *binder, chunksAhead), make(chan *binder, chunksAhead), make(chan *binder, chunksAhead)
 	for range chunksAhead {
 		spare <- newBinder(f)
 	}
-	var reading errgroup.Group
-	reading.Go(func() error {
-		defer close(chunks)
-		return f.readAhead(ctx, spare, chunks)
+	var ahead errgroup.Group
+	ahead.Go(func() error {
+		defer close(bound)
+		return f.bindAhead(ctx, spare, bound)
 	})
-	err := f.eachRow(chunks, spare, fn)
+	ahead.Go(func() error {
+		defer close(filled)
+		n := 0
+		for b := range bound { // no send blocks: there is room for every chunk
+			n = f.fillChunk(b, n)
+			filled <- b
+		}
+		return nil
+	})
+	err := eachRow(filled, spare, fn)
 	stop()
-	if readErr := reading.Wait(); err == nil {
-		err = readErr
+	if aheadErr := ahead.Wait(); err == nil {
+		err = aheadErr
 	}
 	return err
 }
 
-// readAhead fills the chunks that are spare, until the file ends.
-func (f *File) readAhead(ctx context.Context, spare <-chan *binder, chunks chan<- *binder) error {
+// bindAhead binds the records of the file to chunks that are spare.
+func (f *File) bindAhead(ctx context.Context, spare <-chan *binder, bound chan<- *binder) error {
 	r := f.records()
 	if err := f.skipHeader(r); err != nil {
 		return err
 	}
 	for done := false; !done; {
-		var b *binder
 		select {
-		case b = <-spare:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		var err error
-		if done, err = b.read(r); err != nil {
-			return err
-		}
-		select {
-		case chunks <- b:
+		case b := <-spare:
+			var err error
+			if done, err = b.read(r); err != nil {
+				return err
+			}
+			bound <- b
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -216,14 +221,25 @@ func (f *File) readAhead(ctx context.Context, spare <-chan *binder, chunks chan<
 	return nil
 }
 
+// fillChunk makes the rows of a chunk, of which n came before, and returns how
+// many there are up to its end.
+func (f *File) fillChunk(b *binder, n int) int {
+	for len(b.filled) < b.rows() {
+		b.filled = append(b.filled, Row{file: f})
+	}
+	for i := range b.rows() {
+		n++
+		b.filled[i].N = n
+		f.fill(&b.filled[i], b, i)
+	}
+	return n
+}
+
 // eachRow calls fn with the rows of chunks and gives each chunk back.
-func (f *File) eachRow(chunks <-chan *binder, spare chan<- *binder, fn func(*Row) error) error {
-	row := Row{file: f}
-	for b := range chunks {
+func eachRow(filled <-chan *binder, spare chan<- *binder, fn func(*Row) error) error {
+	for b := range filled {
 		for i := range b.rows() {
-			row.N++
-			f.fill(&row, b, i)
-			if err := fn(&row); err != nil {
+			if err := fn(&b.filled[i]); err != nil {
 				return err
 			}
 		}

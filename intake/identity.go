@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/cespare/xxhash/v2"
 	"golang.org/x/text/unicode/norm"
@@ -114,6 +115,9 @@ func appendNormal(b []byte, s string) []byte {
 	if !norm.NFC.IsNormalString(s) {
 		s = norm.NFC.String(s)
 	}
+	if singleSpaced(s) {
+		return append(append(b, s...), 0)
+	}
 	gap, some := false, false
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -155,6 +159,36 @@ func appendNormal(b []byte, s string) []byte {
 		}
 	}
 	return append(b, 0)
+}
+
+// singleSpaced reports whether the only white space of s is single blanks between
+// other characters. It may say no where it is so.
+func singleSpaced(s string) bool {
+	blank := true
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c > ' ' && c < 0x80:
+			blank = false
+		case c == ' ':
+			if blank {
+				return false
+			}
+			blank = true
+		case c < ' ': // a tab or a newline, or next to never anything else
+			return false
+		case c >= 0xc2 && c <= 0xe3 && wideSpace(s[i:]):
+			return false
+		default:
+			blank = false
+		}
+	}
+	return !blank || s == ""
+}
+
+// wideSpace reports whether s begins with white space of more than one byte.
+func wideSpace(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return unicode.IsSpace(r)
 }
 
 // nth gives the hash of the n-th repeat, from 0, of what hashes to h.

@@ -176,25 +176,16 @@ func (in *Intake) take(ctx context.Context, req Request, keep bool) (Result, err
 	if most := req.Limits.bytes(); req.Size > most {
 		return in.refuse(req, post.Digest{}, []post.Problem{tooLarge(req.Name, req.Size, most)})
 	}
-	digest, err := Digest(ctx, req.File, req.Size)
-	if err != nil {
-		return Result{}, fmt.Errorf("read %s: %w", req.Name, err)
-	}
-	if res, done, err := in.known(ctx, req, digest, keep); done || err != nil {
+	j := &job{in: in, req: req, keep: keep}
+	res, done, err := j.meet(ctx)
+	if done || err != nil {
 		return res, err
-	}
-	j := &job{in: in, req: req, digest: digest, keep: keep}
-	if err := j.open(ctx); err != nil {
-		if u := j.unusable(err); u != nil {
-			return in.refuse(req, digest, u)
-		}
-		return Result{}, err
 	}
 	if err := j.survey(ctx); err != nil {
 		return Result{}, err
 	}
 	if j.count() == 0 {
-		return in.refuse(req, digest, append(j.src.Notes(), post.Problem{File: req.Name, Want: "at least one row below the header", Hint: "add rows and drop the file again", Code: "NO_ROWS"}))
+		return in.refuse(req, j.digest, append(j.src.Notes(), post.Problem{File: req.Name, Want: "at least one row below the header", Hint: "add rows and drop the file again", Code: "NO_ROWS"}))
 	}
 	for n := 1; ; n++ {
 		res, err := j.attempt(ctx)
@@ -203,7 +194,7 @@ func (in *Intake) take(ctx context.Context, req Request, keep bool) (Result, err
 		case err == nil:
 			return res, nil
 		case errors.Is(err, post.ErrDuplicate):
-			res, _, err := in.known(ctx, req, digest, keep)
+			res, _, err := in.known(ctx, req, j.digest, keep)
 			return res, err
 		case n < attempts && (errors.As(err, &full) || errors.Is(err, post.ErrConflict)):
 			in.log.InfoContext(ctx, "planning again", "file", req.Name, "err", err)
@@ -211,6 +202,23 @@ func (in *Intake) take(ctx context.Context, req Request, keep bool) (Result, err
 		}
 		return Result{}, err
 	}
+}
+
+// meet hashes the file and looks it over. done is true for a file that ends here:
+// one that is stored already, or that cannot be read.
+func (j *job) meet(ctx context.Context) (res Result, done bool, err error) {
+	if j.digest, err = Digest(ctx, j.req.File, j.req.Size); err != nil {
+		return Result{}, false, fmt.Errorf("read %s: %w", j.req.Name, err)
+	}
+	if res, done, err = j.in.known(ctx, j.req, j.digest, j.keep); done || err != nil {
+		return res, done, err
+	}
+	err = j.open(ctx)
+	if u := j.unusable(err); u != nil {
+		res, err = j.in.refuse(j.req, j.digest, u)
+		return res, true, err
+	}
+	return Result{}, false, err
 }
 
 // attempt compares, plans, writes and seals once.

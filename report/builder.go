@@ -60,6 +60,7 @@ type Builder struct {
 	json     *bufio.Writer
 	rejected *bufio.Writer // nil until a row is rejected
 	line     []byte
+	cells    []byte // of the row at hand, as its lines begin
 	comma    byte
 	times    clock
 	page     page
@@ -107,11 +108,12 @@ func (b *Builder) create(end string) (*bufio.Writer, error) {
 // decided, and its group as it is now, or nil when there is none to show.
 func (b *Builder) Row(cells []string, raw []byte, r *post.Row, g *post.Group) error {
 	b.rows++
+	b.csvCells(cells)
 	if g == nil {
-		b.csvLine(cells, r, nil, nil)
+		b.csvLine(r, nil, nil)
 	} else {
 		for i := range g.Posts {
-			b.csvLine(cells, r, g, &g.Posts[i])
+			b.csvLine(r, g, &g.Posts[i])
 		}
 	}
 	if r.Decision == post.Rejected {

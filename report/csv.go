@@ -92,16 +92,22 @@ func isFormula(s string) bool {
 	return strings.ContainsRune("=+-@\t\r＝＋－＠", r)
 }
 
-// csvLine writes the line of one row and platform. p is nil for a row that has no
-// group to show.
-func (b *Builder) csvLine(cells []string, r *post.Row, g *post.Group, p *post.Post) {
+// csvCells prepares the input's own cells, which every line of a row begins with.
+func (b *Builder) csvCells(cells []string) {
+	b.cells = b.cells[:0]
 	for i := range b.src.Header {
+		cell := ""
 		if i < len(cells) {
-			b.cell(cells[i])
-		} else {
-			b.plain("")
+			cell = cells[i]
 		}
+		b.cells = appendCell(b.cells, cell, b.comma)
 	}
+}
+
+// csvLine writes the line of one row and platform after csvCells. p is nil for a
+// row that has no group to show.
+func (b *Builder) csvLine(r *post.Row, g *post.Group, p *post.Post) {
+	b.line = append(b.line, b.cells...)
 	b.line = strconv.AppendInt(b.line, int64(r.Line), 10)
 	b.line = append(b.line, b.comma)
 	b.plain(statusOf(r, g, p))
