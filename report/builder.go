@@ -40,6 +40,9 @@ type Quota struct {
 	Limit *int   `json:"limit"` // nil for none
 }
 
+// Before is what was used without this file.
+func (q Quota) Before() int { return max(0, q.Used-q.Added) }
+
 // The endings of the files.
 const (
 	endCSV      = ".report.csv"
@@ -143,7 +146,7 @@ func (b *Builder) Finish(imp post.Import, quotas []Quota) (*Files, error) {
 	}
 	html, err := b.create(endHTML)
 	if err == nil {
-		err = b.page.write(html, imp, quotas, b.src.Name)
+		err = b.page.write(html, imp, quotas, b.src.Name, filepath.Base(b.base))
 	}
 	for _, w := range []*bufio.Writer{b.csv, b.json, b.rejected, html} {
 		if w != nil {

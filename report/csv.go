@@ -308,6 +308,9 @@ func (c *clock) appendUTC(b []byte, at time.Time) []byte {
 		return b
 	}
 	sec := at.Unix()
+	if sec < 0 { // before 1970: divisions would round the other way
+		return at.UTC().AppendFormat(b, "2006-01-02T15:04:05Z")
+	}
 	day := sec / 86400
 	if !c.hasUTC || c.utcDay != day {
 		c.utcDay, c.hasUTC = day, true
@@ -323,12 +326,19 @@ func (c *clock) appendUTC(b []byte, at time.Time) []byte {
 	return append(b, 'Z')
 }
 
+// wholeMinutes is a second from which on no zone's offset has odd seconds: the
+// last that had was Liberia's, until 1972.
+const wholeMinutes = 3 * 366 * 86400
+
 // appendLocal appends 2026-03-01 10:00 CET.
 func (c *clock) appendLocal(b []byte, at time.Time) []byte {
 	if at.IsZero() {
 		return b
 	}
 	sec := at.Unix()
+	if sec < wholeMinutes {
+		return at.In(c.zone).AppendFormat(b, "2006-01-02 15:04 MST")
+	}
 	// A quarter of an hour never spans a change of clocks.
 	if q := sec / 900; !c.hasLocal || c.hour != q {
 		c.hour, c.hasLocal = q, true

@@ -16,12 +16,16 @@ import (
 
 // What the page shows at most; the CSV beside it has everything.
 const (
-	mostTroubles  = 100 // different problems
+	mostTroubles  = 100 // different problems, and as many different warnings
 	mostPlaces    = 12  // of one problem
+	mostNotes     = 50
 	mostPosts     = 500
 	mostPerDay    = 4
 	mostMonths    = 14
 	excerptLength = 110
+	gotLength     = 80
+	noteLength    = 400 // of what a problem or a platform says
+	longestURL    = 2000
 )
 
 // A page gathers what the HTML shows, bounded whatever the file's size.
@@ -30,12 +34,14 @@ type page struct {
 	now      time.Time
 	troubles map[troubleKey]*trouble
 	order    []*trouble
-	omitted  int
+	kinds    [2]int // of troubles shown, by severity
+	omitted  [2]int // troubles of other kinds, by severity
 	days     map[string]*day
 	lastDay  int64
 	last     *day
-	posts    []postView
-	more     int
+	urgent   []postView // posts that need a person, at most mostPosts
+	calm     []postView // the others, as many
+	posts    int        // of both, shown or not
 	conns    map[post.ConnectionID]*tally
 	total    tally
 	jsonRows int
@@ -79,6 +85,7 @@ type postView struct {
 	Status, Class             string
 	When, Moved               string
 	Platform, Text, URL, Note string
+	Hint                      string
 }
 
 // A tally counts posts by where they stand.
@@ -117,12 +124,15 @@ func (p *page) row(r *post.Row, g *post.Group) {
 	for i := range r.Problems {
 		p.trouble(&r.Problems[i])
 	}
-	if g == nil {
-		if len(p.posts) < mostPosts && r.Decision != post.Unchanged {
-			_, note, _ := troubleOf(r, nil)
-			p.posts = append(p.posts, postView{Line: r.Line, Status: r.Decision.String(), Class: "bad", Note: note})
-		} else {
-			p.more++
+	if g == nil || len(g.Posts) == 0 {
+		p.posts++
+		if list := p.list(r.Decision.String()); len(*list) < mostPosts {
+			_, note, hint := troubleOf(r, nil)
+			if note == "" {
+				note = whyOf(r, g)
+			}
+			status := r.Decision.String()
+			*list = append(*list, postView{Line: r.Line, Status: status, Class: classes[status], Note: excerpt(note, noteLength), Hint: excerpt(hint, noteLength)})
 		}
 		return
 	}
@@ -135,10 +145,9 @@ func (p *page) row(r *post.Row, g *post.Group) {
 			p.conns[q.Connection] = t
 		}
 		t.add(q.Status)
-		if len(p.posts) < mostPosts {
-			p.posts = append(p.posts, p.view(r, g, q))
-		} else {
-			p.more++
+		p.posts++
+		if list := p.list(statusOf(r, g, q)); len(*list) < mostPosts {
+			*list = append(*list, p.view(r, g, q))
 		}
 	}
 	if !r.ScheduledAt.IsZero() || r.Decision == post.Unchanged && !g.ScheduledAt.IsZero() {
@@ -146,15 +155,30 @@ func (p *page) row(r *post.Row, g *post.Group) {
 	}
 }
 
+// list returns where a post of a status is shown.
+func (p *page) list(status string) *[]postView {
+	switch status {
+	case "rejected", "failed", "unknown", "held":
+		return &p.urgent
+	}
+	return &p.calm
+}
+
 func (p *page) trouble(q *post.Problem) {
 	k := troubleKey{q.Severity, q.Field, q.Want, q.Hint}
 	t := p.troubles[k]
 	if t == nil {
-		if len(p.order) >= mostTroubles {
-			p.omitted++
+		kind := min(int(q.Severity), 1)
+		if p.kinds[kind] >= mostTroubles {
+			p.omitted[kind]++
 			return
 		}
-		t = &trouble{Severity: q.Severity.String(), Message: visible(strings.TrimPrefix(post.Problem{Field: q.Field, Want: q.Want}.Message(), ": ")), Hint: visible(q.Hint)}
+		p.kinds[kind]++
+		message := post.Problem{Field: q.Field, Want: q.Want}.Message()
+		if message == "" {
+			message = strings.ToLower(strings.ReplaceAll(q.Code, "_", " "))
+		}
+		t = &trouble{Severity: q.Severity.String(), Message: excerpt(message, noteLength), Hint: excerpt(q.Hint, noteLength)}
 		p.troubles[k] = t
 		p.order = append(p.order, t)
 	}
@@ -165,13 +189,13 @@ func (p *page) trouble(q *post.Problem) {
 	where := "the whole file"
 	switch {
 	case q.UID != "" && q.Line == 0:
-		where = visible(q.UID)
+		where = excerpt(q.UID, gotLength)
 	case q.Column > 0:
 		where = fmt.Sprintf("line %d, column %d", q.Line, q.Column)
 	case q.Line > 0:
 		where = fmt.Sprintf("line %d", q.Line)
 	}
-	t.Places = append(t.Places, place{where, visible(q.Got)})
+	t.Places = append(t.Places, place{where, excerpt(q.Got, gotLength)})
 }
 
 // classes are how the page colours a status.
@@ -193,14 +217,18 @@ func (p *page) view(r *post.Row, g *post.Group, q *post.Post) postView {
 	if m := minutesMoved(r); m > 0 && q.Status == post.StatusScheduled {
 		v.Moved = fmt.Sprintf("+%d min", m)
 	}
-	if q.Receipt != nil {
+	if q.Receipt != nil && len(q.Receipt.URL) <= longestURL {
 		v.URL = q.Receipt.URL
 	}
-	if why := whyOf(r, g); status == "held" || status == "unchanged" {
-		v.Note = visible(why)
+	if status == "held" || status == "unchanged" {
+		v.Note = excerpt(whyOf(r, g), noteLength)
 	}
 	if q.Problem != nil && q.Status != post.StatusPublished {
-		v.Note = visible(q.Problem.Message)
+		_, message, hint := troubleOf(r, q)
+		v.Note, v.Hint = excerpt(message, noteLength), hint
+	}
+	if status == "held" {
+		v.Hint = "`postroom posts approve " + q.ID.String() + "` sends it at its time"
 	}
 	return v
 }
@@ -291,6 +319,8 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 		return at.In(zone).Format("Monday 2 January 2006, 15:04 MST")
 	},
 	"percent": percent,
+	"visible": func(v any) string { return visible(fmt.Sprint(v)) },
+	"hint":    hint,
 	"s": func(n int) string {
 		if n == 1 {
 			return ""
@@ -305,6 +335,20 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	},
 }).Parse(pageText))
 
+// hint marks what stands between backquotes as code.
+func hint(s string) template.HTML {
+	var b strings.Builder
+	for i, part := range strings.Split(s, "`") {
+		switch {
+		case i%2 == 0:
+			b.WriteString(template.HTMLEscapeString(part))
+		default:
+			b.WriteString("<code>" + template.HTMLEscapeString(part) + "</code>")
+		}
+	}
+	return template.HTML(b.String()) // escaped above
+}
+
 // percent is the width of a part of a quota's bar.
 func percent(n int, limit *int) int {
 	if limit == nil || *limit <= 0 {
@@ -315,29 +359,31 @@ func percent(n int, limit *int) int {
 
 // pageData is what the template sees.
 type pageData struct {
-	Title    string
-	File     string
-	Account  post.AccountID
-	Counts   post.Counts
-	Taken    time.Time
-	Written  time.Time
-	Zone     *time.Location
-	First    time.Time
-	Last     time.Time
-	Undone   bool
-	Checked  bool
-	Total    tally
-	Notes    []string
-	Errors   []*trouble
-	Warnings []*trouble
-	Omitted  int
-	Quotas   []Quota
-	Conns    []connTally
-	Months   []month
-	Later    int
-	Posts    []postView
-	More     int
-	Rejected string
+	Title                    string
+	File                     string
+	Account                  post.AccountID
+	Counts                   post.Counts
+	Taken                    time.Time
+	Written                  time.Time
+	Zone                     *time.Location
+	First                    time.Time
+	Last                     time.Time
+	Undone                   bool
+	Checked                  bool // nothing is stored, as it was only a check
+	Nothing                  bool // nothing is stored, as no row could be used
+	Total                    tally
+	Notes                    []string
+	Errors                   []*trouble
+	Warnings                 []*trouble
+	MoreErrors, MoreWarnings int // of other kinds, and notes
+	Quotas                   []Quota
+	Conns                    []connTally
+	Months                   []month
+	Later                    int
+	Posts                    []postView
+	More                     int
+	Sheet                    string // the file with everything
+	Rejected                 string // the file with the rows to mend
 }
 
 type connTally struct {
@@ -345,15 +391,26 @@ type connTally struct {
 	tally
 }
 
-func (p *page) write(w io.Writer, imp post.Import, quotas []Quota, name string) error {
+// write writes the page of the file called name; base is how its reports are
+// called.
+func (p *page) write(w io.Writer, imp post.Import, quotas []Quota, name, base string) error {
+	nothing := imp.Counts.Rejected == imp.Counts.Rows
 	d := pageData{
-		Title: visible(name), File: visible(name), Account: imp.Account, Counts: imp.Counts, Taken: imp.TakenAt, Written: p.now, Zone: p.zone,
-		First: imp.FirstAt, Last: imp.LastAt, Undone: imp.Undone, Checked: imp.ID.IsZero() && imp.Counts.Accepted+imp.Counts.Held > 0, Total: p.total, Omitted: p.omitted,
-		Quotas: quotas, Posts: p.posts, More: p.more,
+		Title: visible(name), File: visible(name), Sheet: visible(base) + endCSV, Account: imp.Account, Counts: imp.Counts, Taken: imp.TakenAt, Written: p.now, Zone: p.zone,
+		First: imp.FirstAt, Last: imp.LastAt, Undone: imp.Undone, Checked: imp.ID.IsZero() && !nothing, Nothing: imp.ID.IsZero() && nothing, Total: p.total,
+		MoreErrors: p.omitted[post.SeverityError], MoreWarnings: p.omitted[post.SeverityWarning], Quotas: quotas,
 	}
 	for i := range imp.Notes {
-		d.Notes = append(d.Notes, visible(imp.Notes[i].String()))
+		if i == mostNotes {
+			d.MoreWarnings += len(imp.Notes) - i
+			break
+		}
+		d.Notes = append(d.Notes, excerpt(imp.Notes[i].String(), noteLength))
 	}
+	// Those that need a person first, and what failed before what waits.
+	slices.SortStableFunc(p.urgent, func(a, b postView) int { return cmp.Compare(rank(a.Status), rank(b.Status)) })
+	d.Posts = append(p.urgent, p.calm[:min(len(p.calm), mostPosts-len(p.urgent))]...)
+	d.More = p.posts - len(d.Posts)
 	slices.SortStableFunc(p.order, func(a, b *trouble) int { return cmp.Compare(b.Count, a.Count) })
 	for _, t := range p.order {
 		if t.Severity == "error" {
@@ -367,9 +424,14 @@ func (p *page) write(w io.Writer, imp post.Import, quotas []Quota, name string) 
 	}
 	d.Months, d.Later = p.months()
 	if imp.Counts.Rejected > 0 {
-		d.Rejected = visible(name) + endRejected
+		d.Rejected = visible(base) + endRejected
 	}
 	return pageTemplate.ExecuteTemplate(w, "report", d)
+}
+
+// rank orders the statuses that need a person.
+func rank(status string) int {
+	return slices.Index([]string{"unknown", "failed", "rejected", "held"}, status)
 }
 
 // excerpt shortens a text to one line.
@@ -396,7 +458,7 @@ func visible(s string) string {
 	}
 	return strings.Map(func(r rune) rune {
 		switch {
-		case r == '\n' || r == '\t':
+		case r == '\n' || r == '\t' || r == 0x2028 || r == 0x2029:
 			return ' '
 		case tricky(r):
 			return '\ufffd'
@@ -406,5 +468,5 @@ func visible(s string) string {
 }
 
 func tricky(r rune) bool {
-	return r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+	return r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069
 }
