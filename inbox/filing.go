@@ -76,7 +76,7 @@ func (i *Inbox) file(ctx context.Context, root *os.Root, s *sighting, body *os.F
 	}
 	if path != "" {
 		i.remember(s, path)
-		i.log.InfoContext(ctx, "file taken", "file", s.rel, "to", path)
+		i.log.InfoContext(ctx, "file filed", "file", s.rel, "to", path)
 		if res.Filed != nil {
 			if err := res.Filed(ctx, path); err != nil {
 				i.log.ErrorContext(ctx, "place of the original not recorded", "file", s.rel, "to", path, "err", err)

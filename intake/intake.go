@@ -176,6 +176,9 @@ func (in *Intake) take(ctx context.Context, req Request, keep bool) (Result, err
 	if most := req.Limits.bytes(); req.Size > most {
 		return in.refuse(req, post.Digest{}, []post.Problem{tooLarge(req.Name, req.Size, most)})
 	}
+	if !keep {
+		req.Report += ".check"
+	}
 	j := &job{in: in, req: req, keep: keep}
 	res, done, err := j.meet(ctx)
 	if done || err != nil {

@@ -33,9 +33,6 @@ type writer struct {
 // nothing is to be kept.
 func (j *job) write(ctx context.Context) (res Result, err error) {
 	name := j.req.Report
-	if !j.keep {
-		name += ".check"
-	}
 	w := &writer{job: j, imp: post.Import{
 		Account: j.req.Account.ID, Name: j.req.Name, Lineage: j.req.Place.Lineage, Format: "csv",
 		Digest: j.digest, Size: j.req.Size, TakenAt: j.req.Now, Report: name, Previous: j.prev.ID,

@@ -135,9 +135,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.usageCommand(), a.connectionsCommand(), a.reportCommand(), a.exportCommand(), a.backupCommand(),
 		a.doctorCommand(), a.versionCommand(), a.verifyCommand(),
 	)
-	for _, c := range root.Commands() {
-		strictArgs(c)
-	}
+	strictArgs(root)
 	return root
 }
 
@@ -157,7 +155,13 @@ func strictArgs(c *cobra.Command) {
 		c.RunE = func(c *cobra.Command, args []string) error {
 			var verbs []string
 			for _, sub := range c.Commands() {
+				if sub.Hidden {
+					continue
+				}
 				verbs = append(verbs, sub.Name())
+			}
+			if len(args) == 0 && !c.HasParent() {
+				return c.Help()
 			}
 			if len(args) == 0 {
 				return usageError("%s: want one of %s", c.CommandPath(), strings.Join(verbs, ", "))

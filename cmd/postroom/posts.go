@@ -35,6 +35,9 @@ func (a *app) postsListCommand() *cobra.Command {
 				if status != "" {
 					for _, s := range strings.Split(status, ",") {
 						v, err := post.ParseStatus(strings.TrimSpace(s))
+						if err != nil && strings.TrimSpace(s) == "held" {
+							return &exitError{exitUsage, &hinted{fmt.Errorf("--status: %w", err), "held posts are drafts that wait for a person: --held lists them"}}
+						}
 						if err != nil {
 							return usageError("--status: %w", err)
 						}
@@ -153,7 +156,7 @@ func (a *app) changeAll(ctx context.Context, r *room, ids []string, done string,
 func (a *app) postsRetryCommand() *cobra.Command {
 	return a.change("retry ID…", "Send failed posts again at the next minute", "will be sent again",
 		func(ctx context.Context, r *room, id post.ID) (post.Group, error) {
-			return r.store.Retry(ctx, id, r.now(), who)
+			return r.store.Retry(ctx, id, r.thisSecond(), who)
 		})
 }
 

@@ -324,29 +324,48 @@ func (r *room) approve(ctx context.Context, g *post.Group, id post.ID, at time.T
 	if at.IsZero() {
 		return post.Group{}, &hinted{fmt.Errorf("post %s has no time", id), "say when with --at"}
 	}
-	at = later(at, r.now())
+	at = later(at, r.thisSecond())
 	caps, err := r.fits(g, at)
 	if err != nil {
 		return post.Group{}, err
 	}
-	return r.store.Approve(ctx, id, at, caps, who)
+	approved, err := r.store.Approve(ctx, id, at, caps, who)
+	return approved, r.noRoom(g.Account, err)
 }
 
 // reschedule moves a waiting post, within the plan.
 func (r *room) reschedule(ctx context.Context, g *post.Group, id post.ID, at time.Time) (post.Group, error) {
-	at = later(at, r.now())
+	at = later(at, r.thisSecond())
 	caps, err := r.fits(g, at)
 	if err != nil {
 		return post.Group{}, err
 	}
-	return r.store.Reschedule(ctx, id, at, caps, who)
+	moved, err := r.store.Reschedule(ctx, id, at, caps, who)
+	return moved, r.noRoom(g.Account, err)
 }
+
+// thisSecond is now for what is to go out at once: times are stored in whole
+// seconds, and the next one is not due yet.
+func (r *room) thisSecond() time.Time { return r.now().Truncate(time.Second) }
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}
 	return b
+}
+
+// noRoom says which plan a cap is of, where err is that of one.
+func (r *room) noRoom(id post.AccountID, err error) error {
+	var full *post.CapExceeded
+	if !errors.As(err, &full) {
+		return err
+	}
+	name := "the plan"
+	if found := r.accounts(id); len(found) > 0 {
+		name = "plan " + found[0].Plan.Name
+	}
+	return &hinted{fmt.Errorf("%s has no room: %w", name, err), "cancel what is not needed, choose another month, or change the plan in the config"}
 }
 
 // fits checks what of a plan can be checked before the store does, and returns

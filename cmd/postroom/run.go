@@ -126,19 +126,20 @@ func (d *daemon) run(ctx context.Context, a *app) error {
 	return err
 }
 
-// greet tells a person at a terminal where to drop files and where to look.
+// greet tells where to drop files and where to look.
 func (d *daemon) greet(a *app) {
-	if !a.tty {
+	if a.json {
 		return
 	}
 	r := d.room
-	a.notef("postroom watches %s", filepath.Join(r.dir, "inbox"))
+	say := func(format string, args ...any) { fmt.Fprintf(a.stdout, format+"\n", args...) }
+	say("postroom watches %s", filepath.Join(r.dir, "inbox"))
 	for _, acc := range r.accounts("") {
-		a.notef("  drop calendars for %-12s into %s", acc.ID, filepath.Join("inbox", r.inboxOf(acc.ID)))
+		say("  drop calendars for %-12s into %s", acc.ID, filepath.Join("inbox", r.inboxOf(acc.ID)))
 	}
-	a.notef("  reports to open are in      %s", filepath.Join(r.dir, "reports"))
-	a.notef("  sandbox posts go to         %s", filepath.Join(r.dir, "outbox"))
-	a.notef("  stop with Ctrl-C")
+	say("  reports to open are in      %s", filepath.Join(r.dir, "reports"))
+	say("  sandbox posts go to         %s", filepath.Join(r.dir, "outbox"))
+	say("  stop with Ctrl-C")
 }
 
 // reportEvery is how often reports follow outcomes (DESIGN §5: at most once a
