@@ -16,5 +16,8 @@ func TestMain(m *testing.M) {
 	if os.Getenv(naiveEnv) != "" {
 		os.Exit(naive())
 	}
+	if len(os.Args) > 1 && os.Args[1] == hiddenVerify {
+		os.Exit(run()) // doctor looks at a store in a process of its own
+	}
 	testscript.Main(m, map[string]func(){"postroom": func() { os.Exit(run()) }})
 }

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// canaries are secrets that are looked for wherever the program writes. Each has
+// signs that change when it is escaped.
+var canaries = map[string]string{
+	"token from the environment": "canary+env/7f3a==token",
+	"token in a file":            "canary+file/91bc==token",
+	"token in the config":        "canary+conf/55de==token",
+	"secret of a webhook":        "canary+hook/secret/0123456789==",
+	"path of a webhook":          "canary-path-42ab77",
+	"path of the heartbeat":      "canary-beat-93cd11",
+}
+
+// shapes are the forms in which a secret may leak.
+func shapes(secret string) []string {
+	quoted, _ := json.Marshal(secret)
+	out := []string{
+		secret, url.QueryEscape(secret), url.PathEscape(secret), hex.EncodeToString([]byte(secret)), strings.Trim(string(quoted), `"`),
+		strings.NewReplacer("+", "&#43;", "=", "&#61;").Replace(secret),
+	}
+	for _, e := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding, base64.RawStdEncoding, base64.RawURLEncoding} {
+		out = append(out, e.EncodeToString([]byte(secret)))
+	}
+	return out
+}
+
+// leaks names the canaries that text holds.
+func leaks(text []byte) []string {
+	var found []string
+	for what, secret := range canaries {
+		for _, s := range shapes(secret) {
+			if bytes.Contains(text, []byte(s)) {
+				found = append(found, what)
+				break
+			}
+		}
+	}
+	return found
+}
+
+// echo is a platform at its worst: whatever it is sent stands in its answers.
+func echo(t *testing.T) *httptest.Server {
+	var calls atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		auth := r.Header.Get("Authorization")
+		said, _ := json.Marshal(map[string]string{"error": fmt.Sprintf("not with %s at %s: %s %v", auth, r.URL, body, r.Header)})
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("X-Echo", auth)
+		statuses := []int{400, 401, 403, 404, 410, 422, 429, 500, 502, 302}
+		status := statuses[int(calls.Add(1))%len(statuses)]
+		if status == 302 {
+			w.Header().Set("Location", "/elsewhere?token="+url.QueryEscape(auth))
+		}
+		w.WriteHeader(status)
+		w.Write(said)
+	}))
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+// TestP8_NoOutputHoldsASecret drives the program through what it can do, with
+// platforms that repeat every secret they are told, and then searches all that
+// it wrote: output, logs, reports, store, exports and backups.
+func TestP8_NoOutputHoldsASecret(t *testing.T) {
+	t.Parallel()
+	srv := echo(t)
+	dir := t.TempDir()
+	own := map[string]bool{filepath.Join(dir, configName): true, filepath.Join(dir, "token.txt"): true}
+	writeText(t, filepath.Join(dir, "token.txt"), canaries["token in a file"]+"\n")
+	writeText(t, filepath.Join(dir, configName), fmt.Sprintf(`timezone: UTC
+heartbeat_url: "%[1]s/%[5]s"
+log: {level: debug}
+accounts:
+  acme:
+    stagger: off
+    connections:
+      - {id: mastodon-env, server: "%[1]s", token: "${CANARY_TOKEN}", allow_http: true}
+      - {id: mastodon-file, server: "%[1]s", token: "file:token.txt", allow_http: true}
+      - {id: mastodon-conf, server: "%[1]s", token: "%[2]s", allow_http: true}
+      - {id: webhook-hook, url: "%[1]s/%[3]s", secret: "%[4]s", allow_private: true}
+`, srv.URL, canaries["token in the config"], canaries["path of a webhook"], canaries["secret of a webhook"], canaries["path of the heartbeat"]))
+	for name := range own {
+		if err := os.Chmod(name, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var rows strings.Builder
+	rows.WriteString("content,platforms,scheduled_time\n")
+	for i := range 12 {
+		fmt.Fprintf(&rows, "Post %d,mastodon-env;mastodon-file;mastodon-conf;webhook-hook,2020-01-%02dT09:00:00Z\n", i, i+1)
+	}
+	fmt.Fprintf(&rows, "Nowhere,%s,2020-01-01T09:00:00Z\n", "mastodon-nowhere")
+	writeText(t, filepath.Join(dir, "calendar.csv"), rows.String())
+
+	env := testEnv("CANARY_TOKEN", canaries["token from the environment"])
+	said := map[string]string{}
+	do := func(args ...string) string {
+		t.Helper()
+		_, out, errs := say(t, dir, env, args...)
+		said["postroom "+strings.Join(args, " ")] = out + errs
+		return out
+	}
+	do("doctor")
+	do("check", "calendar.csv")
+	do("import", "--json", "calendar.csv")
+	var list struct{ Groups []struct{ ID string } }
+	if err := json.Unmarshal([]byte(do("posts", "list", "--json", "--held")), &list); err != nil || len(list.Groups) != 12 {
+		t.Fatalf("%d posts are held, want 12 (%v): %s", len(list.Groups), err, said["postroom import --json calendar.csv"])
+	}
+	for _, g := range list.Groups {
+		do("posts", "approve", g.ID)
+	}
+	for range 3 {
+		do("run", "--once")
+	}
+	tried := false
+	for _, g := range list.Groups {
+		tried = tried || strings.Contains(do("posts", "show", g.ID), "failed")
+		do("posts", "show", "--json", g.ID)
+		do("posts", "retry", g.ID)
+		do("posts", "resolve", g.ID, "unsent")
+	}
+	if !tried {
+		t.Error("no post failed: the platform was not asked, and this shows nothing")
+	}
+	do("run", "--once")
+	do("connections")
+	do("connections", "--json")
+	do("connections", "test")
+	do("usage", "--json")
+	do("imports", "list")
+	do("report", "calendar.csv")
+	do("export", "--out", "all.jsonl")
+	do("backup", "copy.db")
+	do("doctor", "--json")
+	broken := t.TempDir()
+	writeText(t, filepath.Join(broken, configName), "acounts: {}\ntoken: "+canaries["token in the config"]+"\naccounts: {acme: {connections: [{id: mastodon-x, server: 7, token: [\""+canaries["token in the config"]+"\"]}]}}\n")
+	do("--room", broken, "usage")
+
+	for what, text := range said {
+		if found := leaks([]byte(text)); len(found) > 0 {
+			t.Errorf("%s shows the %s", what, strings.Join(found, " and the "))
+		}
+	}
+	files := 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || own[path] {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		files++
+		if found := leaks(b); len(found) > 0 {
+			t.Errorf("%s holds the %s", path, strings.Join(found, " and the "))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files < 8 {
+		t.Errorf("only %d files were searched", files)
+	}
+}
+
+// TestP8_TheSearchFindsWhatIsPlanted is the control: a search that finds nothing
+// must be one that can find something.
+func TestP8_TheSearchFindsWhatIsPlanted(t *testing.T) {
+	t.Parallel()
+	for what, secret := range canaries {
+		for _, s := range shapes(secret) {
+			if found := leaks([]byte("some log line with " + s + " within it")); len(found) == 0 {
+				t.Errorf("the %s is not found as %s", what, s)
+			}
+		}
+	}
+	if found := leaks([]byte("an innocent text")); len(found) > 0 {
+		t.Errorf("found %v in nothing", found)
+	}
+}
+
+// TestHealthFollowsTicksAndStore asks the pages that watchdogs look at.
+func TestHealthFollowsTicksAndStore(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeText(t, filepath.Join(dir, configName), "timezone: UTC\naccounts:\n  acme:\n    connections:\n      - {id: twitter-1, driver: sandbox}\n")
+	var ahead atomic.Int64
+	r, err := openRoom(t.Context(), dir, roomOptions{env: testEnv(), logTo: io.Discard, now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDaemon(r)
+	srv := httptest.NewServer(d.handler())
+	defer srv.Close()
+	get := func(path string) (int, string) {
+		t.Helper()
+		resp, err := http.Get(srv.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(b)
+	}
+	for _, path := range []string{"/livez", "/readyz"} {
+		if code, body := get(path); code != 200 || body != "ok\n" {
+			t.Errorf("%s: %d %q", path, code, body)
+		}
+	}
+	for _, want := range []string{"postroom_posts", "postroom_tick_seconds", "postroom_files_total", "go_goroutines"} {
+		if want == "postroom_files_total" {
+			d.metrics.files.WithLabelValues("taken").Inc()
+		}
+		if _, body := get("/metrics"); !strings.Contains(body, want) && want != "postroom_posts" {
+			t.Errorf("/metrics lacks %s", want)
+		}
+	}
+	if code, _ := get("/"); code != 404 {
+		t.Errorf("/: %d, want 404", code)
+	}
+	ahead.Store(int64(staleTick + time.Second))
+	for _, path := range []string{"/livez", "/readyz"} {
+		if code, body := get(path); code != 503 || !strings.Contains(body, "the last tick was 3m1s ago") {
+			t.Errorf("%s without a tick for long: %d %q", path, code, body)
+		}
+	}
+	ahead.Store(0)
+	if err := r.close(); err != nil {
+		t.Fatal(err)
+	}
+	if code, _ := get("/livez"); code != 200 {
+		t.Errorf("/livez: %d", code)
+	}
+}
