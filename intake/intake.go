@@ -77,6 +77,7 @@ type Request struct {
 	Report string // the report's name without its endings, relative to the room's reports folder
 	File   io.ReaderAt
 	Size   int64
+	Same   func() bool // whether the name still leads to File, unchanged; nil when nobody writes there
 	Now    time.Time
 	Limits Caps
 }

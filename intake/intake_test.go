@@ -407,6 +407,23 @@ func TestP3_AFileThatChangesWhileItIsReadIsNotTaken(t *testing.T) {
 	}
 }
 
+func TestP3_AFileWhoseNameLeadsElsewhereNowIsNotTaken(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	req := d.request("a.csv", rows(1, 2))
+	req.Same = func() bool { return false }
+	if _, err := d.intake.Import(t.Context(), req); !errors.Is(err, intake.ErrChanged) {
+		t.Errorf("got %v, want ErrChanged", err)
+	}
+	if got := d.statuses(); len(got) != 0 {
+		t.Errorf("not taken, and yet posts %v", got)
+	}
+	req.Same = func() bool { return true }
+	if _, err := d.intake.Import(t.Context(), req); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestP4_EveryRowHasItsLines imports random files in random revisions: each row
 // has one line in the report for each of its platforms, the counts add up, and
 // check foretells them.

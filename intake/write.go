@@ -59,7 +59,7 @@ func (j *job) write(ctx context.Context) (res Result, err error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if again != j.digest || w.imp.Counts.Rows != j.count() {
+	if again != j.digest || w.imp.Counts.Rows != j.count() || j.req.Same != nil && !j.req.Same() {
 		return Result{}, ErrChanged
 	}
 	return w.seal(ctx)
@@ -251,6 +251,8 @@ func quotaHint(l *post.LimitExceeded) string {
 		return "take the platform out of the row, or change the plan"
 	case l.MaxScheduledDate != nil:
 		return "drop the row again when its date is nearer, or change the plan"
+	case l.Metric == limits.MetricActive:
+		return "drop the row again when some of the waiting posts are out, cancel some, or change the plan"
 	}
 	return "move rows to another month, cancel waiting posts, or change the plan"
 }

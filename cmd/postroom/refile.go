@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 
 	"github.com/postroom/postroom/intake"
+	"github.com/postroom/postroom/internal/atomicfile"
 	"github.com/postroom/postroom/post"
 )
 
@@ -29,8 +31,11 @@ func (r *room) refile(ctx context.Context) error {
 			continue
 		}
 		path, err := r.archived(ctx, imp)
-		if err != nil || path == "" {
+		if err != nil {
 			return err
+		}
+		if path == "" {
+			continue
 		}
 		rel, err := filepath.Rel(r.dir, path)
 		if err != nil {
@@ -75,4 +80,38 @@ func (r *room) archived(ctx context.Context, imp post.Import) (found string, err
 		return err
 	})
 	return found, err
+}
+
+// recheck makes the inbox go on looking at the originals that an earlier process
+// took a short while ago: their writers may not have ended.
+func (d *daemon) recheck(ctx context.Context) error {
+	r := d.room
+	imps, _, err := r.store.Imports(ctx, "", "", recentImports)
+	if err != nil {
+		return err
+	}
+	for _, imp := range imps {
+		if imp.Archive != "" && !imp.Undone {
+			rel := path.Join(r.inboxOf(imp.Account), imp.Lineage)
+			d.inbox.Recheck(rel, filepath.Join(r.dir, filepath.FromSlash(imp.Archive)), imp.Size, imp.TakenAt)
+		}
+	}
+	return nil
+}
+
+// sweep removes what a process that died left of files it was writing.
+func (r *room) sweep() error {
+	var errs []error
+	for _, folder := range []string{"reports", "archive", "outbox"} {
+		errs = append(errs, filepath.WalkDir(filepath.Join(r.dir, folder), func(path string, e fs.DirEntry, err error) error {
+			if err == nil && e.IsDir() {
+				err = atomicfile.Sweep(path)
+			}
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			return err
+		}))
+	}
+	return errors.Join(errs...)
 }

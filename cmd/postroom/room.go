@@ -93,7 +93,11 @@ func openRoom(ctx context.Context, dir string, o roomOptions) (*room, error) {
 		}
 	}
 	for _, folder := range roomFolders {
-		if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
+		mode := os.FileMode(0o755)
+		if folder == "data" {
+			mode = 0o700
+		}
+		if err := os.MkdirAll(filepath.Join(dir, folder), mode); err != nil {
 			return nil, fmt.Errorf("make folders: %w", err)
 		}
 	}
@@ -303,7 +307,31 @@ func (r *room) inboxConfig() inbox.Config {
 	c := r.config().Inbox
 	cfg := inbox.DefaultConfig(r.dir)
 	cfg.Settle, cfg.Poll, cfg.HoldAfter, cfg.Now = c.Settle, c.Poll, c.HoldAfter, r.now
+	other := cfg.Folder
+	cfg.Folder = func(at []string) string {
+		if r.isFolder(at) {
+			return ""
+		}
+		return other(at)
+	}
 	return cfg
+}
+
+// isFolder reports whether a path below the inbox is that of an account or of a
+// connection, whatever its name looks like: mastodon-acme.social is no file.
+func (r *room) isFolder(at []string) bool {
+	accounts := r.accounts("")
+	if len(at) > 0 && len(r.accounts(post.AccountID(at[0]))) == 1 {
+		accounts, at = r.accounts(post.AccountID(at[0])), at[1:]
+	}
+	switch {
+	case len(at) == 0:
+		return true
+	case len(at) > 1 || len(accounts) != 1:
+		return false
+	}
+	_, err := accounts[0].Directory.Resolve(at[0])
+	return err == nil
 }
 
 // refresh writes reports that outcomes have overtaken.

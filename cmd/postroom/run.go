@@ -64,8 +64,8 @@ func newDaemon(r *room) *daemon {
 
 // once does what the daemon does, one time each.
 func (d *daemon) once(ctx context.Context) error {
-	if err := d.room.refile(ctx); err != nil {
-		return fmt.Errorf("record originals: %w", err)
+	if err := d.takeUp(ctx); err != nil {
+		return err
 	}
 	if err := d.inbox.Drain(ctx); err != nil {
 		return fmt.Errorf("read the inbox: %w", err)
@@ -74,6 +74,20 @@ func (d *daemon) once(ctx context.Context) error {
 		return fmt.Errorf("publish: %w", err)
 	}
 	return d.refreshAll(ctx)
+}
+
+// takeUp brings what an earlier process left to where the inbox can go on.
+func (d *daemon) takeUp(ctx context.Context) error {
+	if err := d.room.sweep(); err != nil {
+		d.room.log.WarnContext(ctx, "leftovers not removed", "err", err)
+	}
+	if err := d.room.refile(ctx); err != nil {
+		return fmt.Errorf("record originals: %w", err)
+	}
+	if err := d.recheck(ctx); err != nil {
+		return fmt.Errorf("look at originals again: %w", err)
+	}
+	return nil
 }
 
 // refreshAll writes every report that outcomes have overtaken.
@@ -90,8 +104,8 @@ func (d *daemon) refreshAll(ctx context.Context) error {
 // when it returns.
 func (d *daemon) run(ctx context.Context, a *app) error {
 	r := d.room
-	if err := r.refile(ctx); err != nil {
-		return fmt.Errorf("record originals: %w", err)
+	if err := d.takeUp(ctx); err != nil {
+		return err
 	}
 	var ln net.Listener
 	if addr := r.config().Listen; addr != "" {

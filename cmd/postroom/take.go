@@ -51,6 +51,7 @@ func (t *taker) Take(ctx context.Context, f inbox.File) (inbox.Result, error) {
 	if hold != "" {
 		return inbox.Result{Disposition: inbox.Hold, Why: hold}, nil
 	}
+	req.Same = f.Same
 	res, err := r.take(ctx, req)
 	if errors.Is(err, intake.ErrChanged) {
 		return inbox.Result{Disposition: inbox.Retry, Why: "it changed while it was read"}, nil
@@ -84,6 +85,9 @@ func (t *taker) Changed(ctx context.Context, f inbox.File) error {
 	}
 	r := t.room
 	imp, found, err := r.importAt(ctx, f.Path)
+	if err == nil && !found {
+		imp, found, err = r.importOf(ctx, f)
+	}
 	if err != nil || !found {
 		return err
 	}
@@ -120,6 +124,16 @@ func (r *room) importAt(ctx context.Context, path string) (post.Import, bool, er
 		}
 		cursor = next
 	}
+}
+
+// importOf finds the import of a file that still lies in the inbox.
+func (r *room) importOf(ctx context.Context, f inbox.File) (post.Import, bool, error) {
+	req, hold, err := r.request(f.Folder, f.Name, f.Body, f.Size)
+	if err != nil || hold != "" {
+		return post.Import{}, false, err
+	}
+	imp, found, err := r.store.LatestImport(ctx, req.Account.ID, req.Place.Lineage)
+	return imp, found && imp.Archive == "", err
 }
 
 // take takes a file and says in the log what became of it.
