@@ -37,12 +37,22 @@ type ClientOptions struct {
 	Timeout   time.Duration     // of a whole call, 60 s when 0; a context may end it sooner
 	Now       func() time.Time  // time.Now when nil
 	Secrets   func() []string   // what no error may show, asked anew at each error; nil for none
+
+	// Reuse keeps a network connection for the next call, if that comes within
+	// reuseFor. Only for servers that know repeats: on a connection that the
+	// server closes meanwhile a call is lost in doubt. Never with an
+	// Idempotency-Key header, which makes net/http send again by itself.
+	Reuse bool
 }
 
+// reuseFor is shorter than servers keep a connection that nobody uses.
+const reuseFor = 2 * time.Second
+
 // A Client makes HTTP calls of which it knows how far they got. It follows no
-// redirect, repeats nothing, and reuses no connection: net/http sends a request
-// again by itself when a reused connection turns out dead and the request looks
-// repeatable, which an Idempotency-Key header makes of a POST.
+// redirect, repeats nothing, and reuses no connection unless it is told to:
+// net/http sends a request again by itself when a reused connection turns out
+// dead and the request looks repeatable, which an Idempotency-Key header makes of
+// a POST.
 type Client struct {
 	http    *http.Client
 	timeout time.Duration
@@ -64,7 +74,11 @@ func NewClient(o ClientOptions) *Client {
 	}
 	transport := o.Transport
 	if transport == nil {
-		transport = networkTransport(o.Guard)
+		network := networkTransport(o.Guard)
+		if o.Reuse {
+			network.DisableKeepAlives, network.IdleConnTimeout = false, reuseFor
+		}
+		transport = network
 	}
 	c.http = &http.Client{
 		Transport:     transport,

@@ -155,6 +155,45 @@ func TestP2_ARequestIsMadeOnce(t *testing.T) {
 	}
 }
 
+// TestP2_AReusedConnectionThatDiesLeavesDoubt: the server takes a second request
+// on a connection that it kept, and closes without an answer.
+func TestP2_AReusedConnectionThatDiesLeavesDoubt(t *testing.T) {
+	t.Parallel()
+	for _, reuse := range []bool{false, true} {
+		var calls, conns atomic.Int64
+		srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			if calls.Add(1)%3 == 0 {
+				panic(http.ErrAbortHandler)
+			}
+			fmt.Fprint(w, "ok")
+		}))
+		srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+			if s == http.StateNew {
+				conns.Add(1)
+			}
+		}
+		srv.Start()
+		defer srv.Close()
+		c := newClient(ClientOptions{Reuse: reuse})
+		r := request(srv.URL)
+		r.Header = nil // no key: with one net/http would think the call repeatable
+		for n := range 3 {
+			_, err := c.Do(t.Context(), r)
+			var f *post.Failure
+			if n < 2 && err != nil || n == 2 && (!errors.As(err, &f) || f.Sent != post.SentMaybe) {
+				t.Errorf("reuse %v, call %d: %v", reuse, n+1, err)
+			}
+		}
+		if got := calls.Load(); got != 3 {
+			t.Errorf("reuse %v: the server saw %d calls, want 3", reuse, got)
+		}
+		if got, want := conns.Load(), int64(3); !reuse && got != want || reuse && got != 1 {
+			t.Errorf("reuse %v: %d connections", reuse, got)
+		}
+	}
+}
+
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	var strayed atomic.Int64

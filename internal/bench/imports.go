@@ -145,7 +145,7 @@ func (b *bench) room(dir, sink string, shift time.Duration) error {
 	fmt.Fprintf(&c, "    connections:\n")
 	for i := range connections {
 		if sink != "" {
-			fmt.Fprintf(&c, "      - {id: %s, url: %q, secret: whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0}\n", webhook(i), sink)
+			fmt.Fprintf(&c, "      - {id: %s, url: %q, secret: whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0, allow_private: true, idempotent: true}\n", webhook(i), sink)
 		} else {
 			fmt.Fprintf(&c, "      - {id: %s, driver: sandbox}\n", connection(i))
 		}

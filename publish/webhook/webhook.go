@@ -80,7 +80,7 @@ func New(c Config) (*Publisher, error) {
 		rules: publish.Rules{Limits: table},
 		client: publish.NewClient(publish.ClientOptions{
 			Transport: c.Transport, Guard: &publish.Guard{AllowPrivate: c.AllowPrivate}, Timeout: c.Timeout, Now: c.Now,
-			Secrets: c.secrets,
+			Secrets: c.secrets, Reuse: c.Idempotent,
 		}),
 		key: func() []byte {
 			key, err := signingKey(c.Secret())
