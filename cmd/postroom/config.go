@@ -78,7 +78,7 @@ func DefaultConfig() Config {
 			Settle: 5 * time.Second, Poll: 5 * time.Second, HoldAfter: 15 * time.Minute,
 			MaxBytes: 1 << 30, MaxRows: 5_000_000,
 		},
-		Dispatch: DispatchConfig{Workers: 8, LookupGrace: time.Minute, CallTimeout: 20 * time.Second},
+		Dispatch: DispatchConfig{Workers: 32, LookupGrace: time.Minute, CallTimeout: 20 * time.Second},
 		Log:      LogConfig{Level: slog.LevelInfo, Format: "auto"},
 	}
 }

@@ -78,7 +78,7 @@ func (b *bench) dispatch(ctx context.Context, posts int) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(time.Until(due)):
+	case <-time.After(time.Until(due) + time.Second):
 	}
 	ours, peak, err := b.postroom(ctx, room, "run", "--once")
 	if err != nil {

@@ -136,7 +136,7 @@ func (b *bench) room(dir, sink string, shift time.Duration) error {
 		}
 	}
 	var c bytes.Buffer
-	fmt.Fprintf(&c, "timezone: UTC\naccounts:\n  bench:\n    plan: unlimited\n")
+	fmt.Fprintf(&c, "timezone: UTC\ndispatch: {workers: 64}\naccounts:\n  bench:\n    plan: unlimited\n")
 	if sink != "" {
 		fmt.Fprintf(&c, "    stagger: off\n")
 	} else {
