@@ -185,16 +185,10 @@ func (a *app) withRoom(ctx context.Context, fn func(*room) error) error {
 	if a.room != nil {
 		return fn(a.room)
 	}
-	dir := a.path(a.dir)
-	code, served, err := callSocket(ctx, socketPath(dir), socketRequest{Args: a.args, Dir: a.cwd, TTY: a.tty}, a.stdout, a.stderr)
-	switch {
-	case served && err != nil:
-		return fmt.Errorf("ask the running postroom: %w", err)
-	case served && code == exitOK:
-		return nil
-	case served:
-		return &exitError{code: code}
+	if served, err := a.askDaemon(ctx); served {
+		return err
 	}
+	dir := a.path(a.dir)
 	r, err := openRoom(ctx, dir, roomOptions{env: a.env, log: slog.New(slog.DiscardHandler), who: "postroom " + strings.Join(a.args, " ")})
 	if err != nil {
 		return err
@@ -203,6 +197,19 @@ func (a *app) withRoom(ctx context.Context, fn func(*room) error) error {
 		fmt.Fprintf(a.stderr, "%s\n", p)
 	}
 	return errors.Join(fn(r), r.close())
+}
+
+// askDaemon has the daemon of the room, when one runs, carry the command line
+// out.
+func (a *app) askDaemon(ctx context.Context) (served bool, err error) {
+	code, served, err := callSocket(ctx, socketPath(a.path(a.dir)), socketRequest{Args: a.args, Dir: a.cwd, TTY: a.tty}, a.stdout, a.stderr)
+	switch {
+	case served && err != nil:
+		err = fmt.Errorf("ask the running postroom: %w", err)
+	case served && code != exitOK:
+		err = &exitError{code: code}
+	}
+	return served, err
 }
 
 // path makes a path of the command line absolute.

@@ -31,6 +31,11 @@ func (a *app) doctorCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "doctor", Short: "Look whether the room is in order", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if a.room == nil {
+				if served, err := a.askDaemon(c.Context()); served {
+					return err
+				}
+			}
 			found := a.examine(c.Context(), a.path(a.dir))
 			bad := 0
 			err := a.print(found, func(w io.Writer) {
@@ -154,6 +159,10 @@ func (a *app) examineStore(ctx context.Context, db string, add func(string, erro
 		db = copied
 	}
 	err := verifyInChild(ctx, db)
+	if err != nil && strings.Contains(err.Error(), store.ErrInUse.Error()) {
+		add("store", err, "", "try again when that has ended, or stop it")
+		return
+	}
 	add("store", err, "opened and checked in a process of its own", "stop postroom, keep the file, and restore the last backup")
 }
 
