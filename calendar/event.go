@@ -1,0 +1,254 @@
+package calendar
+
+import (
+	"strings"
+	"time"
+
+	"github.com/emersion/go-ical"
+
+	"github.com/postroom/postroom/post"
+)
+
+// A vcalendar is one VCALENDAR of a file.
+type vcalendar struct {
+	line   int
+	props  map[string]string // of the calendar itself, the first of each name
+	zones  map[string]*ical.Component
+	found  map[string]zone // by TZID
+	method string
+	base   zone // of floating times and whole days
+}
+
+// An event is one VEVENT, VTODO or VJOURNAL.
+type event struct {
+	cal  *vcalendar
+	kind string
+	line int
+	cut  bool // the file ended inside it
+
+	uid        string
+	noUID      bool
+	sequence   int
+	modifiedAt time.Time
+	start      stamp
+	recurrence stamp // RECURRENCE-ID
+	onward     bool  // RANGE=THISANDFUTURE
+	more       *repetition
+
+	status, class string
+	summary       string
+	text          string // DESCRIPTION
+	html          string // X-ALT-DESC and the like, when there is no text
+	location, url string
+	categories    []string
+	platforms     string // X-POST-PLATFORMS
+	attach        []attachment
+	meeting       bool // people are invited, or a call is set up
+
+	problems []post.Problem
+}
+
+// A repetition is what makes a series of an event.
+type repetition struct {
+	rules, exRules  []*rule
+	rdates, exdates []stamp
+}
+
+// An attachment is an ATTACH or IMAGE.
+type attachment struct {
+	uri    string
+	inline string // base64, as written
+	format string // FMTTYPE
+	name   string
+	alt    string
+	line   int
+}
+
+// wanted are the properties that are read. Whatever else stands in a file is
+// checked for its form only.
+var wanted = words(`UID SEQUENCE LAST-MODIFIED DTSTART DUE RECURRENCE-ID RRULE EXRULE RDATE EXDATE STATUS CLASS SUMMARY DESCRIPTION X-ALT-DESC
+	STYLED-DESCRIPTION LOCATION URL CATEGORIES ATTACH IMAGE ATTENDEE CONFERENCE X-GOOGLE-CONFERENCE X-MICROSOFT-SKYPETEAMSMEETINGURL
+	X-POST-PLATFORMS X-SOCIAL-PLATFORMS X-POST-TIMEZONE X-POST-DEFAULT-PLATFORMS X-POST-ALLDAY-TIME
+	TZID TZOFFSETFROM TZOFFSETTO TZNAME X-LIC-LOCATION METHOD PRODID NAME X-WR-CALNAME X-WR-TIMEZONE X-WR-RELCALID VERSION`)
+
+// eventOf reads a component that go-ical has parsed. raw is where its lines are
+// known.
+func (f *File) eventOf(c *ical.Component, raw *component, cal *vcalendar) *event {
+	e := &event{cal: cal, kind: c.Name, line: raw.line, cut: !raw.ended}
+	text := func(name string) string { return strings.TrimSpace(unescape(propValue(c, name))) }
+	e.uid = strings.TrimSpace(propValue(c, "UID"))
+	if s := strings.TrimSpace(propValue(c, "SEQUENCE")); s != "" {
+		n, err := parseInt(s, 0, 1<<31-1)
+		if err != nil {
+			f.warn(e, raw.lines("SEQUENCE")[0], "SEQUENCE", s, err.Error())
+		}
+		e.sequence = n
+	}
+	if st, ok := parseStamp(propValue(c, "LAST-MODIFIED")); ok {
+		e.modifiedAt = st.at.utc()
+	}
+	dateName := "DTSTART"
+	if c.Name == "VTODO" && c.Props.Get("DUE") != nil {
+		dateName = "DUE"
+	}
+	e.start = f.stampOf(e, c, raw, dateName)
+	e.recurrence = f.stampOf(e, c, raw, "RECURRENCE-ID")
+	if p := c.Props.Get("RECURRENCE-ID"); p != nil && strings.EqualFold(p.Params.Get("RANGE"), "THISANDFUTURE") {
+		e.onward = true
+	}
+	e.status, e.class = strings.ToUpper(text("STATUS")), strings.ToUpper(text("CLASS"))
+	e.summary = text("SUMMARY")
+	if e.text = strings.Trim(unescape(propValue(c, "DESCRIPTION")), "\n"); strings.TrimSpace(e.text) == "" {
+		e.text = ""
+		for _, name := range []string{"X-ALT-DESC", "STYLED-DESCRIPTION"} {
+			if e.html == "" {
+				e.html = text(name)
+			}
+		}
+	}
+	e.location, e.url = text("LOCATION"), text("URL")
+	for _, p := range c.Props["CATEGORIES"] {
+		e.categories = append(e.categories, splitList(p.Value)...)
+	}
+	if e.platforms = text("X-POST-PLATFORMS"); e.platforms == "" {
+		e.platforms = text("X-SOCIAL-PLATFORMS")
+	}
+	for _, name := range []string{"ATTENDEE", "CONFERENCE", "X-GOOGLE-CONFERENCE", "X-MICROSOFT-SKYPETEAMSMEETINGURL"} {
+		e.meeting = e.meeting || c.Props.Get(name) != nil
+	}
+	for _, name := range []string{"ATTACH", "IMAGE"} {
+		for i, line := range raw.lines(name) {
+			if ps := c.Props[name]; i < len(ps) && len(e.attach) < 32 {
+				e.attach = append(e.attach, attachmentOf(&ps[i], line))
+			}
+		}
+	}
+	e.more = f.repetitionOf(e, c, raw)
+	return e
+}
+
+func attachmentOf(p *ical.Prop, line int) attachment {
+	a := attachment{format: p.Params.Get("FMTTYPE"), alt: p.Params.Get("X-ALT"), line: line}
+	for _, name := range []string{"FILENAME", "X-FILENAME", "X-APPLE-FILENAME"} {
+		if a.name == "" {
+			a.name = p.Params.Get(name)
+		}
+	}
+	if strings.EqualFold(p.Params.Get("VALUE"), "BINARY") || strings.EqualFold(p.Params.Get("ENCODING"), "BASE64") || p.Params.Get("ENCODING") == "B" {
+		a.inline = p.Value
+	} else {
+		a.uri = strings.TrimSpace(p.Value)
+	}
+	return a
+}
+
+// stampOf reads a property that holds one date. A bad one is an error of the
+// event.
+func (f *File) stampOf(e *event, c *ical.Component, raw *component, name string) stamp {
+	p := c.Props.Get(name)
+	if p == nil {
+		return stamp{}
+	}
+	line := raw.lines(name)[0]
+	st, ok := parseStamp(p.Value)
+	if !ok {
+		f.fail(e, line, name, p.Value, wantDate, "")
+		return stamp{}
+	}
+	st.line = line
+	if !st.utc && !st.date {
+		st.zone = p.Params.Get("TZID")
+	}
+	if strings.EqualFold(p.Params.Get("VALUE"), "DATE") && !st.date {
+		f.warn(e, line, name, p.Value, "a date without a time, as VALUE=DATE says: the time was used")
+	}
+	if y, _, _ := dateOf(st.at.days()); y < 1900 || y > 2200 {
+		f.fail(e, line, name, p.Value, "a year from 1900 to 2200", "")
+		return stamp{}
+	}
+	return st
+}
+
+// mostDates bounds the dates in the lists of one event.
+const mostDates = 250_000
+
+// repetitionOf reads what makes a series of an event, or nil.
+func (f *File) repetitionOf(e *event, c *ical.Component, raw *component) *repetition {
+	var r repetition
+	rules := func(name string) []*rule {
+		var out []*rule
+		lines := raw.lines(name)
+		for i, p := range c.Props[name] {
+			if len(out) == 8 {
+				f.fail(e, lines[i], name, "", "at most 8 rules", "")
+				break
+			}
+			one, err := parseRule(p.Value)
+			if err != nil {
+				f.fail(e, lines[i], name, p.Value, err.Error(), "mend the rule, or write the dates as events of their own")
+				continue
+			}
+			out = append(out, one)
+		}
+		return out
+	}
+	if len(c.Props["RRULE"])+len(c.Props["EXRULE"])+len(c.Props["RDATE"])+len(c.Props["EXDATE"]) == 0 {
+		return nil
+	}
+	r.rules, r.exRules = rules("RRULE"), rules("EXRULE")
+	dates := func(name string) []stamp {
+		var out []stamp
+		lines := raw.lines(name)
+		for i, p := range c.Props[name] {
+			zone := p.Params.Get("TZID")
+			for part := range strings.SplitSeq(p.Value, ",") {
+				if len(out) == mostDates {
+					f.fail(e, lines[i], name, "", "at most 250000 dates", "")
+					return out
+				}
+				part, _, _ = strings.Cut(part, "/") // the start of a PERIOD
+				if strings.TrimSpace(part) == "" {
+					continue
+				}
+				st, ok := parseStamp(part)
+				if !ok {
+					f.warn(e, lines[i], name, part, wantDate+": it was left out")
+					continue
+				}
+				st.line = lines[i]
+				if !st.utc && !st.date {
+					st.zone = zone
+				}
+				out = append(out, st)
+			}
+		}
+		return out
+	}
+	r.rdates, r.exdates = dates("RDATE"), dates("EXDATE")
+	return &r
+}
+
+// recurs reports whether the event stands for more than itself.
+func (e *event) recurs() bool {
+	return e.more != nil && len(e.more.rules)+len(e.more.rdates) > 0
+}
+
+// mostProblems is how many problems of one event are told.
+const mostProblems = 20
+
+// fail notes an error: the event is not used.
+func (f *File) fail(e *event, line int, field, got, want, hint string) {
+	f.tell(e, post.Problem{Line: line, Field: field, Got: post.Shorten(got), Want: want, Hint: hint})
+}
+
+// warn notes what somebody should look at.
+func (f *File) warn(e *event, line int, field, got, want string) {
+	f.tell(e, post.Problem{Line: line, Field: field, Got: post.Shorten(got), Want: want, Severity: post.SeverityWarning})
+}
+
+func (f *File) tell(e *event, p post.Problem) {
+	p.File, p.UID = f.opt.Name, e.uid
+	if len(e.problems) < mostProblems || p.Severity == post.SeverityError && !post.HasErrors(e.problems) {
+		e.problems = append(e.problems, p)
+	}
+}

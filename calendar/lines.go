@@ -1,0 +1,257 @@
+package calendar
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
+)
+
+// decode makes a text of a file's bytes: UTF-16 by its mark or by its NULs, else
+// as it is, without marks and without what is in no text. What is not UTF-8 stays
+// for later: only whole lines tell what it is.
+func decode(b []byte) (text, encoding string) {
+	encoding = "UTF-8"
+	order, wide := unicode.LittleEndian, false
+	switch {
+	case bytes.HasPrefix(b, []byte("\xef\xbb\xbf")):
+		b = b[3:]
+	case bytes.HasPrefix(b, []byte("\xff\xfe")):
+		wide = true
+	case bytes.HasPrefix(b, []byte("\xfe\xff")):
+		order, wide = unicode.BigEndian, true
+	default:
+		even, odd := zeros(b[:min(len(b), 512)])
+		switch {
+		case odd > 100 && even < odd/4:
+			wide = true
+		case even > 100 && odd < even/4:
+			order, wide = unicode.BigEndian, true
+		}
+	}
+	if wide {
+		encoding = "UTF-16"
+		// The decoder replaces what is broken, and so never fails.
+		b, _ = unicode.UTF16(order, unicode.UseBOM).NewDecoder().Bytes(b)
+	}
+	text = string(b)
+	if strings.ContainsAny(text, "\x00\x1a\u2028") || strings.Contains(text, "\ufeff") {
+		text = strings.NewReplacer("\x00", "", "\x1a", "", "\ufeff", "").Replace(text)
+	}
+	return text, encoding
+}
+
+// zeros counts the NULs at even and at odd places.
+func zeros(b []byte) (even, odd int) {
+	for i, c := range b {
+		switch {
+		case c != 0:
+		case i%2 == 0:
+			even++
+		default:
+			odd++
+		}
+	}
+	return even, odd
+}
+
+// The most bytes that one unfolded line may hold: of anything, and of an ATTACH
+// with its content inside.
+const (
+	maxLine   = 1 << 20
+	maxAttach = 24 << 20
+)
+
+// A lexer cuts a text into lines, and folded lines together again.
+type lexer struct {
+	text   string
+	pos    int
+	lf     int    // the first line feed not before pos; len(text) when there is none
+	n      int    // lines begun so far
+	indent string // what the whole file is indented by
+	blanks bool   // every line ends in a blank that is not meant
+	ahead  *string
+}
+
+func newLexer(text string) *lexer { return &lexer{text: text, lf: -1} }
+
+// physical returns the next line as it stands, without its ending: CR LF, LF, CR,
+// or the CR CR LF of a file that was converted twice.
+func (l *lexer) physical() (line string, ok bool) {
+	if l.ahead != nil {
+		line, l.ahead = *l.ahead, nil
+		l.n++
+		return line, true
+	}
+	if l.pos >= len(l.text) {
+		return "", false
+	}
+	if l.lf < l.pos {
+		l.lf = len(l.text)
+		if i := strings.IndexByte(l.text[l.pos:], '\n'); i >= 0 {
+			l.lf = l.pos + i
+		}
+	}
+	seg := l.text[l.pos:l.lf]
+	l.n++
+	if cr := strings.IndexByte(seg, '\r'); cr >= 0 && strings.Trim(seg[cr:], "\r") != "" || cr >= 0 && l.lf == len(l.text) {
+		l.pos += cr + 1
+		seg = seg[:cr]
+	} else {
+		l.pos = l.lf + 1
+		seg = strings.TrimRight(seg, "\r")
+	}
+	seg = strings.TrimPrefix(seg, l.indent)
+	if l.blanks && seg != "" {
+		seg = strings.TrimRight(seg, " \t")
+	}
+	return seg, true
+}
+
+// unread gives a line back.
+func (l *lexer) unread(line string) {
+	l.ahead = &line
+	l.n--
+}
+
+// begin goes to the first line that begins a calendar, or an event alone, past
+// whatever a mail or a server put before it. found is "" when there is none.
+func (l *lexer) begin() (found string) {
+	event := -1
+	var atEvent lexer
+	for {
+		before := *l
+		line, ok := l.physical()
+		if !ok {
+			break
+		}
+		bare := strings.TrimSpace(line)
+		if len(bare) > 20 || len(bare) < 12 {
+			continue
+		}
+		switch name := strings.ToUpper(strings.ReplaceAll(bare, " ", "")); name {
+		case "BEGIN:VCALENDAR":
+			l.settle(before, line)
+			return "VCALENDAR"
+		case "BEGIN:VEVENT":
+			if event < 0 {
+				event, atEvent = l.n, before
+			}
+		}
+	}
+	if event < 0 {
+		return ""
+	}
+	*l = atEvent
+	return "VEVENT"
+}
+
+// settle goes back to the line that begins the calendar and learns from it how
+// the file is indented and padded.
+func (l *lexer) settle(before lexer, line string) {
+	*l = before
+	l.indent = line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+	if strings.TrimRight(line, " \t") == line {
+		return
+	}
+	probe := before
+	for {
+		s, ok := probe.physical()
+		if !ok {
+			l.blanks = true
+			return
+		}
+		if s != "" && s[len(s)-1] != ' ' && s[len(s)-1] != '\t' {
+			return
+		}
+	}
+}
+
+// A logical is an unfolded line.
+type logical struct {
+	text string
+	line int  // physical line it begins on, from 1
+	cut  bool // it was too long, and its end is gone
+}
+
+// next returns the next unfolded line that is not blank, in UTF-8.
+func (l *lexer) next() (out logical, ok bool) {
+	for {
+		if out.text, ok = l.physical(); !ok {
+			return out, false
+		}
+		if strings.TrimSpace(out.text) != "" {
+			break
+		}
+	}
+	out.line = l.n
+	most := maxLine
+	if len(out.text) > 6 && strings.EqualFold(out.text[:6], "ATTACH") {
+		most = maxAttach
+	}
+	var b strings.Builder
+	folded := false
+	for {
+		line, more := l.physical()
+		if !more {
+			break
+		}
+		soft := quotedPrintable(out.text) && endsSoft(&b, out.text, folded)
+		if !soft && (line == "" || line[0] != ' ' && line[0] != '\t') {
+			l.unread(line)
+			break
+		}
+		if !folded {
+			b.WriteString(out.text[:min(len(out.text), most)])
+			folded = true
+		}
+		rest := line
+		switch {
+		case soft: // the = stays for the decoder, and a line end behind it
+			rest = "\n" + line
+		default:
+			rest = line[1:]
+		}
+		if b.Len()+len(rest) > most {
+			out.cut = true
+			continue
+		}
+		b.WriteString(rest)
+	}
+	if folded {
+		out.text = b.String()
+	} else if len(out.text) > most {
+		out.text, out.cut = out.text[:most], true
+	}
+	out.text = toUTF8(out.text)
+	return out, true
+}
+
+// quotedPrintable reports whether a line says that its value is so encoded, as
+// vCalendar 1.0 has it.
+func quotedPrintable(line string) bool {
+	head, _, _ := strings.Cut(line[:min(len(line), 256)], ":")
+	return len(head) > 16 && strings.Contains(strings.ToUpper(head), "QUOTED-PRINTABLE")
+}
+
+// endsSoft reports whether what was read so far ends in a soft line break.
+func endsSoft(b *strings.Builder, first string, folded bool) bool {
+	if !folded {
+		return strings.HasSuffix(first, "=")
+	}
+	return strings.HasSuffix(b.String(), "=")
+}
+
+// toUTF8 reads as Windows-1252 what is not UTF-8.
+func toUTF8(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	out, err := charmap.Windows1252.NewDecoder().String(s)
+	if err != nil {
+		return strings.ToValidUTF8(s, "\ufffd")
+	}
+	return out
+}

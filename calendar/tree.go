@@ -1,0 +1,281 @@
+package calendar
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/emersion/go-ical"
+)
+
+// Bounds of a file's structure.
+const (
+	maxDepth  = 6
+	maxEvents = 100_000 // components other than zones
+	maxZones  = 2_000
+)
+
+// A component is what stands between BEGIN and END, before anybody has made sense
+// of it.
+type component struct {
+	name     string
+	line     int
+	props    []property
+	children []*component
+	ended    bool // its END was there
+}
+
+// nests says which components may stand in which; any other BEGIN ends what is
+// open.
+func nests(outer, inner string) bool {
+	switch outer {
+	case "VCALENDAR":
+		return inner != "VCALENDAR" && inner != "VALARM" && inner != "STANDARD" && inner != "DAYLIGHT"
+	case "VTIMEZONE":
+		return inner == "STANDARD" || inner == "DAYLIGHT"
+	}
+	return !topLevel[inner] && inner != "VCALENDAR"
+}
+
+var topLevel = words("VEVENT VTODO VJOURNAL VFREEBUSY VTIMEZONE VAVAILABILITY VPOLL")
+
+// A tree reads components from a text and hands them on one by one: those below a
+// calendar as they end, then the calendar.
+type tree struct {
+	lex       *lexer
+	say       func(line int, code, got, want string) // a diagnostic
+	stack     []*component
+	deep      int // components open beyond maxDepth
+	truncated bool
+	implied   bool // the file has events and no VCALENDAR
+
+	opened    func(line int)             // a calendar begins
+	component func(c *component) error   // a component of the calendar
+	property  func(p *property)          // a property of the calendar
+	closed    func(line int, whole bool) // the calendar ends
+	last      *property                  // of the open component
+	more      []string                   // lines to be joined to last
+	moreBytes int
+}
+
+// read reads the whole text. The error is that of component.
+func (t *tree) read() error {
+	if t.implied {
+		t.stack = append(t.stack, &component{name: "VCALENDAR"})
+		t.opened(1)
+	}
+	for {
+		line, ok := t.lex.next()
+		if !ok {
+			break
+		}
+		if err := t.line(&line); err != nil {
+			return err
+		}
+	}
+	t.join()
+	if len(t.stack) > 0 && !(t.implied && len(t.stack) == 1) {
+		t.truncated = true
+	}
+	for len(t.stack) > 0 {
+		if err := t.pop(false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tree) line(l *logical) error {
+	p, fault, ok := cutProperty(l.text)
+	p.line = l.line
+	if t.last != nil && (!ok || fault == faultNone && goesOn(t.last.name, l.text)) && texts[t.last.name] && !quotedPrintable(l.text) {
+		if t.moreBytes += len(l.text); t.moreBytes < maxLine {
+			t.more = append(t.more, strings.TrimSpace(l.text))
+		}
+		return nil
+	}
+	t.join()
+	switch {
+	case l.cut:
+		t.say(l.line, "LINE_TOO_LONG", l.text[:min(len(l.text), 60)], string(faultTooLong))
+		return nil
+	case fault != faultNone || !ok:
+		t.say(l.line, "BAD_LINE", l.text, string(fault))
+		if !ok || fault == faultNoColon {
+			return nil
+		}
+	}
+	switch p.name {
+	case "BEGIN":
+		return t.begin(strings.ToUpper(strings.TrimSpace(p.value)), l.line)
+	case "END":
+		return t.end(strings.ToUpper(strings.TrimSpace(p.value)), l.line)
+	}
+	if t.deep > 0 || len(t.stack) == 0 {
+		return nil
+	}
+	if !wanted[p.name] && !texts[p.name] && len(t.stack) > 1 {
+		return nil
+	}
+	p.decodeLegacy()
+	top := t.stack[len(t.stack)-1]
+	if top.name == "VALARM" || strings.HasPrefix(top.name, "X-") {
+		return nil // alarms never change a post
+	}
+	top.props = append(top.props, p)
+	t.last = &top.props[len(top.props)-1]
+	return nil
+}
+
+// join puts the lines that followed a text without being folded into it.
+func (t *tree) join() {
+	if len(t.more) > 0 {
+		t.say(t.last.line, "BARE_LINE_END", t.last.name, `a text whose line ends are written \n; the lines that follow were taken as part of it`)
+		t.last.value += `\n` + strings.Join(t.more, `\n`)
+		t.more, t.moreBytes = nil, 0
+	}
+	t.last = nil
+}
+
+func (t *tree) begin(name string, line int) error {
+	if t.deep > 0 {
+		t.deep++
+		return nil
+	}
+	for len(t.stack) > 0 && !nests(t.stack[len(t.stack)-1].name, name) {
+		if len(t.stack) == 1 && name != "VCALENDAR" {
+			break // an alarm or the like in the calendar itself: read past it
+		}
+		t.say(line, "NOT_ENDED", "BEGIN:"+name, "END:"+t.stack[len(t.stack)-1].name+" first: it was ended here")
+		if err := t.pop(true); err != nil {
+			return err
+		}
+	}
+	switch {
+	case len(t.stack) == 0 && name != "VCALENDAR":
+		t.say(line, "OUTSIDE", "BEGIN:"+name, "a component inside a VCALENDAR: it was taken as if it were")
+		t.stack = append(t.stack, &component{name: "VCALENDAR", line: line})
+		t.opened(line)
+	case len(t.stack) == maxDepth:
+		t.say(line, "TOO_DEEP", "BEGIN:"+name, fmt.Sprintf("components at most %d deep", maxDepth))
+		t.deep = 1
+		return nil
+	}
+	t.stack = append(t.stack, &component{name: name, line: line})
+	if name == "VCALENDAR" {
+		t.opened(line)
+	}
+	return nil
+}
+
+func (t *tree) end(name string, line int) error {
+	if t.deep > 0 {
+		t.deep--
+		return nil
+	}
+	at := len(t.stack) - 1
+	for at >= 0 && t.stack[at].name != name {
+		at--
+	}
+	if at < 0 {
+		t.say(line, "STRAY_END", "END:"+name, "a BEGIN before it: it was passed over")
+		return nil
+	}
+	for len(t.stack)-1 > at {
+		t.say(line, "NOT_ENDED", "END:"+name, "END:"+t.stack[len(t.stack)-1].name+" first: it was ended here")
+		if err := t.pop(true); err != nil {
+			return err
+		}
+	}
+	return t.pop(true)
+}
+
+// pop ends the innermost component. ended is false when the file ended first.
+func (t *tree) pop(ended bool) error {
+	c := t.stack[len(t.stack)-1]
+	t.stack = t.stack[:len(t.stack)-1]
+	c.ended = ended
+	switch len(t.stack) {
+	case 0:
+		for i := range c.props {
+			t.property(&c.props[i])
+		}
+		t.closed(c.line, ended)
+	case 1:
+		return t.component(c)
+	default:
+		if outer := t.stack[len(t.stack)-1]; outer.name == "VTIMEZONE" && len(outer.children) < 500 {
+			outer.children = append(outer.children, c)
+		}
+	}
+	return nil
+}
+
+// canonical writes a component as go-ical can read it without harm: no folds, each
+// parameter in quotes, no control characters.
+func (c *component) canonical(b *strings.Builder) {
+	b.WriteString("BEGIN:" + c.name + "\r\n")
+	for i := range c.props {
+		p := &c.props[i]
+		b.WriteString(p.name)
+		for _, q := range p.params {
+			b.WriteString(";" + q.name + `="`)
+			b.WriteString(plain(strings.ReplaceAll(q.value, `"`, "'")))
+			b.WriteByte('"')
+		}
+		b.WriteByte(':')
+		b.WriteString(plain(p.value))
+		b.WriteString("\r\n")
+	}
+	for _, child := range c.children {
+		child.canonical(b)
+	}
+	b.WriteString("END:" + c.name + "\r\n")
+}
+
+// plain takes control characters out, but for tabs.
+func plain(s string) string {
+	bad := func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
+	if strings.IndexFunc(s, bad) < 0 {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if bad(r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// parse gives a component to go-ical. It panics on no input that canonical makes,
+// as far as anybody knows; if it does, that costs this component alone.
+func (c *component) parse() (out *ical.Component, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("go-ical: %v", r)
+		}
+	}()
+	var b strings.Builder
+	b.WriteString("BEGIN:VCALENDAR\r\n")
+	c.canonical(&b)
+	b.WriteString("END:VCALENDAR\r\n")
+	cal, err := ical.NewDecoder(strings.NewReader(b.String())).Decode()
+	if err != nil {
+		return nil, err
+	}
+	if len(cal.Children) != 1 {
+		return nil, errors.New("go-ical: not one component")
+	}
+	return cal.Children[0], nil
+}
+
+// lines returns the lines of the properties of one name, in order.
+func (c *component) lines(name string) []int {
+	var ns []int
+	for i := range c.props {
+		if c.props[i].name == name {
+			ns = append(ns, c.props[i].line)
+		}
+	}
+	return ns
+}

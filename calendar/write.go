@@ -1,0 +1,146 @@
+package calendar
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-ical"
+
+	"github.com/postroom/postroom/post"
+)
+
+// ProdID is what calendars that Write makes say they come from. They are refused
+// when they are dropped in the inbox: their posts are stored already.
+const ProdID = "-//postroom//postroom//EN"
+
+// refreshEvery is how often subscribers are asked to look again (RFC 7986 §5.7).
+const refreshEvery = 15 * time.Minute
+
+// A Feed writes post groups as a calendar that others subscribe to: what is
+// planned, and what became of it. The same group has the same UID for good.
+type Feed struct {
+	Name string // shown by calendar programs
+	cal  *ical.Calendar
+}
+
+// NewFeed begins a calendar.
+func NewFeed(name string) *Feed {
+	cal := ical.NewCalendar()
+	cal.Props.SetText(ical.PropVersion, "2.0")
+	cal.Props.SetText(ical.PropProductID, ProdID)
+	cal.Props.SetText("METHOD", "PUBLISH")
+	cal.Props.SetText("NAME", line(name))
+	cal.Props.SetText("X-WR-CALNAME", line(name))
+	refresh := ical.NewProp("REFRESH-INTERVAL")
+	refresh.SetDuration(refreshEvery)
+	refresh.Params.Set("VALUE", "DURATION")
+	cal.Props.Set(refresh)
+	ttl := ical.NewProp("X-PUBLISHED-TTL")
+	ttl.Value = refresh.Value
+	cal.Props.Set(ttl)
+	return &Feed{Name: name, cal: cal}
+}
+
+// Add puts a group into the calendar. One without a time has no place there.
+func (f *Feed) Add(g *post.Group) {
+	if g.ScheduledAt.IsZero() {
+		return
+	}
+	e := ical.NewEvent()
+	e.Props.SetText(ical.PropUID, g.ID.String()+"@postroom")
+	e.Props.SetDateTime(ical.PropDateTimeStamp, g.UpdatedAt.UTC())
+	e.Props.SetDateTime(ical.PropLastModified, g.UpdatedAt.UTC())
+	e.Props.SetDateTime(ical.PropCreated, g.CreatedAt.UTC())
+	e.Props.SetDateTime(ical.PropDateTimeStart, g.ScheduledAt.UTC())
+	e.Props.SetText("TRANSP", "TRANSPARENT")
+	status := g.Status()
+	e.Props.SetText(ical.PropSummary, summaryOf(g, status))
+	switch status {
+	case post.StatusCancelled:
+		e.Props.SetText(ical.PropStatus, "CANCELLED")
+	case post.StatusDraft:
+		e.Props.SetText(ical.PropStatus, "TENTATIVE")
+	default:
+		e.Props.SetText(ical.PropStatus, "CONFIRMED")
+	}
+	var body strings.Builder
+	body.WriteString(clean(g.Text))
+	body.WriteString("\n\n")
+	if g.Held != "" {
+		fmt.Fprintf(&body, "held: %s\n", line(g.Held))
+	}
+	live := ""
+	for i := range g.Posts {
+		p := &g.Posts[i]
+		fmt.Fprintf(&body, "%s: %s", p.Connection, p.Status)
+		if p.Receipt != nil && p.Receipt.URL != "" {
+			body.WriteString(" " + p.Receipt.URL)
+			if live == "" {
+				live = p.Receipt.URL
+			}
+		}
+		if p.Problem != nil && p.Status != post.StatusPublished {
+			body.WriteString(" (" + line(p.Problem.Message) + ")")
+		}
+		body.WriteByte('\n')
+	}
+	e.Props.SetText(ical.PropDescription, strings.TrimSpace(body.String()))
+	if strings.HasPrefix(live, "https://") || strings.HasPrefix(live, "http://") {
+		u := ical.NewProp(ical.PropURL)
+		u.Value = line(live)
+		e.Props.Set(u)
+	}
+	f.cal.Children = append(f.cal.Children, e.Component)
+}
+
+// Encode writes the calendar. One without events is valid too.
+func (f *Feed) Encode(w io.Writer) error {
+	if len(f.cal.Children) > 0 {
+		return ical.NewEncoder(w).Encode(f.cal)
+	}
+	// go-ical refuses a calendar without components.
+	var b strings.Builder
+	b.WriteString("BEGIN:VCALENDAR\r\n")
+	for _, name := range []string{ical.PropVersion, ical.PropProductID, "METHOD", "NAME", "X-WR-CALNAME"} {
+		if p := f.cal.Props.Get(name); p != nil {
+			b.WriteString(name + ":" + p.Value + "\r\n")
+		}
+	}
+	b.WriteString("REFRESH-INTERVAL;VALUE=DURATION:" + f.cal.Props.Get("REFRESH-INTERVAL").Value + "\r\nEND:VCALENDAR\r\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// summaryOf is what a calendar program shows of a group: its status, where it
+// goes, and how it begins.
+func summaryOf(g *post.Group, status post.Status) string {
+	word := status.String()
+	if g.Held != "" {
+		word = "held"
+	}
+	var names []string
+	for i := range g.Posts {
+		names = append(names, string(g.Posts[i].Connection.Platform()))
+	}
+	text := g.Title
+	if text == "" {
+		text = g.Text
+	}
+	return fmt.Sprintf("[%s] %s: %s", word, strings.Join(names, ", "), post.Shorten(line(text)))
+}
+
+// clean takes out of a text what must not stand in a calendar, line by line.
+func clean(s string) string {
+	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s), "\n")
+	for i := range lines {
+		lines[i] = plain(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
+// line makes one line of a text.
+func line(s string) string {
+	return strings.Join(strings.Fields(plain(strings.ReplaceAll(s, "\n", " "))), " ")
+}
