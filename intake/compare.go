@@ -15,15 +15,19 @@ type settledRow struct {
 	why   settledWhy
 	group post.ID
 	imp   post.ID
+	was   int // its row there
 }
 
 type settledWhy uint8
 
 const (
-	sameRow  settledWhy = iota // an earlier revision says the same
-	sameWord                   // another file brought the same words for the same time
-	liveNow                    // the row changed, and its post is out already
-	inDoubt                    // the row changed, and nobody knows whether its post is out
+	sameRow   settledWhy = iota // an earlier revision says the same
+	sameWord                    // another file brought the same words for the same time
+	liveNow                     // the row changed, and its post is out already
+	inDoubt                     // the row changed, and nobody knows whether its post is out
+	tookBack                    // the calendar took the event back
+	older                       // the event is an older revision than what is stored
+	movedLive                   // the series was moved, and the post is out at its former time
 )
 
 // tellRepeats settles what can be settled within the file: a second row with the
@@ -57,7 +61,7 @@ func (j *job) compare(ctx context.Context) error {
 	for n := range j.marks {
 		j.marks[n] &^= settled | changed | planned
 	}
-	j.settled, j.replace, j.cancel, j.freed = nil, nil, nil, nil
+	j.settled, j.replace, j.cancel, j.freed, j.dropped = nil, nil, nil, nil, 0
 	account, lineage := j.req.Account.ID, j.req.Place.Lineage
 	prev, found, err := j.in.store.LatestImport(ctx, account, lineage)
 	if err != nil {
@@ -77,17 +81,24 @@ func (j *job) compare(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		matched := map[uint32]settledRow{} // of rows that take a post back
 		for _, m := range ms {
 			row := keys[m.At].row
-			s := settledRow{row: row, why: sameRow, group: m.Group, imp: m.Import}
-			if m.Version == j.ids[row].version {
+			s := settledRow{row: row, why: sameRow, group: m.Group, imp: m.Import, was: m.Row}
+			switch {
+			case j.marks[row]&revoked != 0:
+				matched[row] = s
+			case m.Version == j.ids[row].version:
 				j.settle(s)
-			} else {
+			default:
 				moved = append(moved, s)
 			}
 		}
+		if err := j.revoke(ctx, matched); err != nil {
+			return err
+		}
 	}
-	twins := sorted(j.count(), func(n int) (uint64, bool) { return j.ids[n].twin, j.marks[n]&(bad|settled) == 0 })
+	twins := sorted(j.count(), func(n int) (uint64, bool) { return j.ids[n].twin, j.marks[n]&(bad|settled|revoked) == 0 })
 	ms, err := j.in.store.MatchTwins(ctx, account, hashes(twins))
 	if err != nil {
 		return err
@@ -111,7 +122,7 @@ func (j *job) compare(ctx context.Context) error {
 	}
 	loose = append(loose, rest...)
 	slices.SortFunc(j.settled, func(a, b settledRow) int { return int(a.row) - int(b.row) })
-	if found && !j.req.Place.Part {
+	if found && (!j.req.Place.Part || j.cal != nil) {
 		return j.findRemoved(ctx, hashes(keys), loose)
 	}
 	return nil
@@ -139,6 +150,16 @@ func (j *job) update(ctx context.Context, moved []settledRow) (fresh []settledRo
 	}
 	for _, s := range moved {
 		if j.marks[s.row]&settled != 0 {
+			continue
+		}
+		old, err := j.stale(ctx, &s)
+		if err != nil {
+			return nil, err
+		}
+		if old {
+			s.why = older
+			j.settle(s)
+			claimed[s.group] = true
 			continue
 		}
 		if claimed[s.group] {
@@ -217,7 +238,7 @@ const (
 
 // findRemoved lists the rows of the previous revision that this one lacks.
 func (j *job) findRemoved(ctx context.Context, keys []uint64, loose []settledRow) error {
-	missing, err := j.in.store.MissingKeys(ctx, j.req.Account.ID, j.req.Place.Lineage, keys)
+	missing, err := j.missing(ctx, keys)
 	if err != nil {
 		return err
 	}
@@ -233,6 +254,9 @@ func (j *job) findRemoved(ctx context.Context, keys []uint64, loose []settledRow
 	}
 	for _, id := range j.replace {
 		delete(gone, id)
+	}
+	if j.cal != nil {
+		return j.goneEvents(ctx, gone)
 	}
 	j.removed = len(gone)
 	if !j.req.CancelRemoved || j.removed > mostCancelled || j.removed*cancelShare > j.prev.Counts.Rows {
@@ -284,6 +308,12 @@ func (j *job) whySettled(ctx context.Context, s settledRow) string {
 		return "already published: the change in this row was not applied"
 	case inDoubt:
 		return "being sent, or sent with its answer lost: the change in this row was not applied"
+	case tookBack:
+		return "cancelled in the calendar"
+	case older:
+		return "an older revision than the one stored: its SEQUENCE or LAST-MODIFIED is lower"
+	case movedLive:
+		return "the same words went out less than a day from this, before the series was moved: not posted again"
 	case sameWord:
 		name, at := j.importName(ctx, s.imp)
 		return fmt.Sprintf("the same post is stored already, from %s of %s", name, at)

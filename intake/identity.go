@@ -72,6 +72,9 @@ func (h *hasher) identify(d *post.Draft) (id identity, named bool) {
 	return id, named
 }
 
+// wordsOf hashes what people would call the same text.
+func wordsOf(c *post.Content) uint64 { return xxhash.Sum64(appendWords(nil, c)) }
+
 // field appends s with its length, so that no two lists of fields look alike.
 func field(b []byte, s string) []byte {
 	b = binary.AppendUvarint(b, uint64(len(s)))

@@ -27,7 +27,7 @@ type Store interface {
 	MarkFiled(ctx context.Context, id post.ID, archive, report string) error
 	Rows(ctx context.Context, imp post.ID, from, most int) ([]post.Row, error)
 	MatchKeys(ctx context.Context, account post.AccountID, lineage string, sorted []uint64) ([]post.Match, error)
-	MissingKeys(ctx context.Context, account post.AccountID, lineage string, sorted []uint64) ([]post.Match, error)
+	MissingKeys(ctx context.Context, imp post.ID, sorted []uint64) ([]post.Match, error)
 	MatchTwins(ctx context.Context, account post.AccountID, sorted []uint64) ([]post.Match, error)
 	Taken(ctx context.Context, account post.AccountID, from, to time.Time, fn func(c post.ConnectionID, due time.Time, first bool) error) error
 	Usage(ctx context.Context, account post.AccountID) (post.Usage, error)
@@ -66,6 +66,7 @@ type Defaults struct {
 	Platforms     []post.ConnectionID // of rows that name none
 	Status        post.Status         // of rows that name none; 0 schedules them
 	CancelRemoved bool                // cancel what waits of rows that a new revision lacks
+	Calendar      Calendar
 }
 
 // A Request is one file to take.
@@ -77,7 +78,8 @@ type Request struct {
 	Report string // the report's name without its endings, relative to the room's reports folder
 	File   io.ReaderAt
 	Size   int64
-	Same   func() bool // whether the name still leads to File, unchanged; nil when nobody writes there
+	Pin    func(path string, data []byte) error // keeps a picture that came inside a file, in the room's media folder
+	Same   func() bool                          // whether the name still leads to File, unchanged; nil when nobody writes there
 	Now    time.Time
 	Limits Caps
 }
@@ -218,7 +220,7 @@ func (j *job) meet(ctx context.Context) (res Result, done bool, err error) {
 		return res, done, err
 	}
 	err = j.open(ctx)
-	if u := j.unusable(err); u != nil {
+	if u := unusable(err); u != nil {
 		res, err = j.in.refuse(j.req, j.digest, u)
 		return res, true, err
 	}

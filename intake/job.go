@@ -2,12 +2,13 @@ package intake
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/postroom/postroom/calendar"
 	"github.com/postroom/postroom/importer"
 	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
@@ -21,8 +22,19 @@ type job struct {
 	req    Request
 	digest post.Digest
 	keep   bool // store; else only check
-	src    *importer.File
+	as     readAs
+	src    source
 	prev   post.Import // the revision before; zero ID for none
+
+	// Of a calendar.
+	cal       *calendar.File  // nil of a CSV file
+	past      time.Duration   // how long an event may be over to be held and not rejected
+	uids      map[string]bool // whether the file says all there is of an event
+	revisions map[uint32]revision
+	words     map[uint32]uint64  // the hash of what a row says
+	lost      map[string]post.ID // by UID: a group of those dropped
+	dropped   int                // instances of series that are no more
+	extends   *post.Import       // the import whose series are laid out further
 
 	// Of the survey.
 	marks  []mark
@@ -57,6 +69,7 @@ const (
 	settled                  // nothing to do: unchanged
 	changed                  // stands in for an earlier revision's group
 	planned                  // has a slot
+	revoked                  // takes a post back
 )
 
 func (j *job) count() int { return len(j.marks) }
@@ -90,16 +103,6 @@ func (t *setTable) number(ids []post.ConnectionID) uint32 {
 	return n
 }
 
-// unusable returns the problems when err says that the file as a whole cannot be
-// read, else nil.
-func (j *job) unusable(err error) []post.Problem {
-	var u *importer.Unusable
-	if errors.As(err, &u) {
-		return u.Problems
-	}
-	return nil
-}
-
 func tooLarge(name string, size, most int64) post.Problem {
 	return post.Problem{
 		File: name, Code: "FILE_TOO_LARGE", Got: fmt.Sprintf("%d bytes", size),
@@ -115,36 +118,39 @@ func (c Caps) bytes() int64 {
 	return importer.DefaultLimits().MaxBytes
 }
 
-// open looks the file over and picks how it is read.
-func (j *job) open(ctx context.Context) error {
-	opt, err := j.readAs().options(j.req.Name)
-	if err != nil {
-		return err
-	}
-	j.src, err = importer.Open(ctx, j.req.File, j.req.Size, opt)
-	return err
-}
-
 // survey is the first pass: it keeps of each row what the plan needs.
 func (j *job) survey(ctx context.Context) error {
 	h := hasher{account: j.req.Account.ID}
-	err := j.src.Rows(ctx, func(r *importer.Row) error {
+	err := j.src.Rows(ctx, func(r *row) error {
 		var m mark
 		var id identity
 		var set uint32
-		d := &r.Draft
-		if post.HasErrors(r.Problems) {
-			m = bad
+		d := r.Draft
+		wrong := post.HasErrors(r.Problems)
+		if r.event != nil {
+			var err error
+			if m, err = j.surveyEvent(r, wrong && !r.event.Absent); err != nil {
+				return err
+			}
+		}
+		if wrong {
+			m |= bad
 		} else {
 			set = j.conns.number(d.Connections)
 			var own bool
 			if id, own = h.identify(d); own {
 				m |= named
 			}
+			if r.event != nil {
+				j.note(r)
+			}
 			if d.Status == post.StatusDraft || d.At.IsZero() {
 				m |= draft
 			}
 			for _, c := range d.Connections {
+				if m&revoked != 0 {
+					break
+				}
 				if v := j.req.Account.Validators[c]; v != nil {
 					if ps := v.Validate(&d.Content); len(ps) > 0 {
 						m |= warned
@@ -171,9 +177,9 @@ func (j *job) survey(ctx context.Context) error {
 // problems returns all that is wrong with a row: what the reader found and what
 // the platforms say. A problem that several connections of one platform share is
 // told once.
-func (j *job) problems(n int, r *importer.Row) []post.Problem {
+func (j *job) problems(n int, r *row) []post.Problem {
 	ps := r.Problems
-	if j.marks[n]&warned == 0 {
+	if j.marks[n]&warned == 0 || j.marks[n]&revoked != 0 {
 		return ps
 	}
 	ps = slices.Clone(ps)
@@ -183,9 +189,9 @@ func (j *job) problems(n int, r *importer.Row) []post.Problem {
 			continue
 		}
 		for _, p := range v.Validate(&r.Draft.Content) {
-			p.File, p.Line = j.req.Name, r.Line
+			p.File, p.Line, p.UID = j.req.Name, r.Line, r.UID
 			if p.Column == 0 {
-				p.Column = r.Column(p.Field)
+				p.Column = r.columns.Column(p.Field)
 			}
 			if !slices.Contains(ps, p) {
 				ps = append(ps, p)
@@ -193,4 +199,14 @@ func (j *job) problems(n int, r *importer.Row) []post.Problem {
 		}
 	}
 	return ps
+}
+
+// note keeps of an event what tells it from its other revisions.
+func (j *job) note(r *row) {
+	if j.revisions == nil {
+		j.revisions, j.words = map[uint32]revision{}, map[uint32]uint64{}
+	}
+	n := uint32(len(j.marks))
+	j.revisions[n] = revision{sequence: r.event.Sequence, modifiedAt: r.event.ModifiedAt, uid: r.UID}
+	j.words[n] = wordsOf(&r.Draft.Content)
 }

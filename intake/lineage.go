@@ -8,7 +8,8 @@ import (
 // A Place is where a file belongs: files of one lineage are revisions of each
 // other.
 type Place struct {
-	Lineage string // the inbox folder and the name the revisions share
+	Lineage string // the inbox folder and the name the revisions share; intake gives calendars one of their own
+	Folder  string // below the inbox and its account
 	Part    bool   // the file continues the earlier ones and does not replace them
 }
 
@@ -21,7 +22,7 @@ var rejectedName = regexp.MustCompile(`(?i)^(.+)\.rejected(?:[ _-]*(?:\(\d+\)|co
 // dropped again belong to `spring.csv`: what that file brought stays.
 func PlaceOf(folder, name string) Place {
 	if m := rejectedName.FindStringSubmatch(name); m != nil {
-		return Place{Lineage: path.Join(folder, m[1]), Part: true}
+		return Place{Lineage: path.Join(folder, m[1]), Folder: folder, Part: true}
 	}
-	return Place{Lineage: path.Join(folder, name)}
+	return Place{Lineage: path.Join(folder, name), Folder: folder}
 }

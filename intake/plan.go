@@ -16,7 +16,7 @@ func (j *job) plan(ctx context.Context) error {
 	var items []scheduler.Item
 	var first, last int64
 	for n, m := range j.marks {
-		if m&(bad|settled) != 0 {
+		if m&(bad|settled|revoked) != 0 {
 			continue
 		}
 		j.marks[n] |= planned

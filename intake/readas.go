@@ -6,7 +6,6 @@ import (
 
 	"github.com/postroom/postroom/importer"
 	"github.com/postroom/postroom/post"
-	"github.com/postroom/postroom/report"
 )
 
 // readAs is how a file was read. It is kept with the import, so that its report
@@ -20,22 +19,26 @@ type readAs struct {
 	Connections []post.ConnectionID `json:"connections"`
 	MaxBytes    int64               `json:"max_bytes"`
 	MaxRows     int                 `json:"max_rows"`
+	Format      string              `json:"format,omitempty"` // "" is CSV
+	Part        bool                `json:"part,omitempty"`   // it continued the revisions before it
+	Calendar    Calendar            `json:"calendar,omitzero"`
+	Series      bool                `json:"series,omitempty"` // it has series, to be laid out further
 }
 
-func (j *job) readAs() readAs {
+func readAsOf(req *Request, format string) readAs {
 	lim := importer.DefaultLimits()
 	as := readAs{
-		Platforms: j.req.Platforms, Zone: j.req.Account.Zone.String(), DateOrder: j.req.Account.DateOrder,
-		Status: j.req.Status, Today: j.req.Now, Connections: j.req.Account.Directory.IDs(),
-		MaxBytes: j.req.Limits.bytes(), MaxRows: lim.MaxRows,
+		Platforms: req.Platforms, Zone: req.Account.Zone.String(), DateOrder: req.Account.DateOrder,
+		Status: req.Status, Today: req.Now, Format: format, Part: req.Place.Part, Calendar: req.Calendar, Connections: req.Account.Directory.IDs(),
+		MaxBytes: req.Limits.bytes(), MaxRows: lim.MaxRows,
 	}
-	if j.req.Limits.Rows > 0 {
-		as.MaxRows = j.req.Limits.Rows
+	if req.Limits.Rows > 0 {
+		as.MaxRows = req.Limits.Rows
 	}
 	return as
 }
 
-func (as readAs) options(name string) (importer.Options, error) {
+func (as *readAs) options(name string) (importer.Options, error) {
 	zone, err := time.LoadLocation(as.Zone)
 	if err != nil {
 		return importer.Options{}, fmt.Errorf("zone %s: %w", as.Zone, err)
@@ -46,9 +49,4 @@ func (as readAs) options(name string) (importer.Options, error) {
 		Name: name, Directory: post.NewDirectory(as.Connections), Platforms: as.Platforms, Zone: zone,
 		DateOrder: as.DateOrder, Status: as.Status, Today: as.Today, Limits: lim,
 	}, nil
-}
-
-// sourceOf tells the report how the original looks.
-func sourceOf(f *importer.File, name string) report.Source {
-	return report.Source{Name: name, Header: f.Header(), Delimiter: f.Dialect().Delimiter}
 }

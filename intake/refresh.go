@@ -10,7 +10,6 @@ import (
 	"iter"
 	"time"
 
-	"github.com/postroom/postroom/importer"
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/report"
 )
@@ -117,15 +116,11 @@ func (in *Intake) rebuild(ctx context.Context, imp post.Import, file io.ReaderAt
 	if err := json.Unmarshal(imp.Options, &as); err != nil {
 		return nil, fmt.Errorf("report of %s: how it was read: %w", imp.Name, err)
 	}
-	opt, err := as.options(imp.Name)
-	if err != nil {
-		return nil, fmt.Errorf("report of %s: %w", imp.Name, err)
-	}
-	src, err := importer.Open(ctx, file, imp.Size, opt)
+	src, err := openSource(ctx, &as, imp.Name, file, imp.Size)
 	if err != nil {
 		return nil, fmt.Errorf("report of %s: read the original: %w", imp.Name, err)
 	}
-	b, err := report.NewBuilder(in.base(imp.Report), sourceOf(src, imp.Name), report.Options{Zone: zone, Now: now, Rows: imp.Counts.Rows})
+	b, err := report.NewBuilder(in.base(imp.Report), shown(src, imp.Name), report.Options{Zone: zone, Now: now, Rows: imp.Counts.Rows})
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +130,7 @@ func (in *Intake) rebuild(ctx context.Context, imp post.Import, file io.ReaderAt
 	defer stopRows()
 	groups, stopGroups := iter.Pull2(in.groups(ctx, imp.ID))
 	defer stopGroups()
-	err = src.Rows(ctx, func(r *importer.Row) error {
+	err = src.Rows(ctx, func(r *row) error {
 		row, err, ok := rows()
 		if err != nil {
 			return err

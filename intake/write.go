@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/postroom/postroom/importer"
 	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/report"
@@ -34,13 +33,13 @@ type writer struct {
 func (j *job) write(ctx context.Context) (res Result, err error) {
 	name := j.req.Report
 	w := &writer{job: j, imp: post.Import{
-		Account: j.req.Account.ID, Name: j.req.Name, Lineage: j.req.Place.Lineage, Format: "csv",
+		Account: j.req.Account.ID, Name: j.req.Name, Lineage: j.req.Place.Lineage, Format: j.as.Format,
 		Digest: j.digest, Size: j.req.Size, TakenAt: j.req.Now, Report: name, Previous: j.prev.ID,
 	}}
-	if w.imp.Options, err = json.Marshal(j.readAs()); err != nil {
+	if w.imp.Options, err = json.Marshal(&j.as); err != nil {
 		return Result{}, err
 	}
-	if w.lines, err = report.NewBuilder(j.in.base(name), sourceOf(j.src, j.req.Name), report.Options{Zone: j.req.Account.Zone, Now: j.req.Now, Rows: j.count()}); err != nil {
+	if w.lines, err = report.NewBuilder(j.in.base(name), shown(j.src, j.req.Name), report.Options{Zone: j.req.Account.Zone, Now: j.req.Now, Rows: j.count()}); err != nil {
 		return Result{}, fmt.Errorf("write the report of %s: %w", j.req.Name, err)
 	}
 	defer func() { err = errors.Join(err, w.lines.Discard()) }()
@@ -50,8 +49,11 @@ func (j *job) write(ctx context.Context) (res Result, err error) {
 		}
 		defer func() { err = errors.Join(err, w.stage.Discard()) }()
 	}
+	if j.extends != nil {
+		w.imp.Digest, w.imp.Archive = laterDigest(j.digest, &j.as), j.extends.Archive
+	}
 	w.report = newReporter(w.lines, len(j.src.Header()))
-	err = j.src.Rows(ctx, func(r *importer.Row) error { return w.row(ctx, r) })
+	err = j.src.Rows(ctx, func(r *row) error { return w.row(ctx, r) })
 	if err = errors.Join(err, w.report.end()); err != nil {
 		return Result{}, fmt.Errorf("store %s: %w", j.req.Name, err)
 	}
@@ -71,6 +73,12 @@ func (w *writer) seal(ctx context.Context) (Result, error) {
 	c := &w.imp.Counts
 	c.Removed, c.Cancelled = w.removed, len(w.cancel)
 	w.imp.Notes = append(w.imp.Notes, w.src.Notes()...)
+	if w.dropped > 0 {
+		w.imp.Notes = append(w.imp.Notes, post.Problem{
+			File: w.req.Name, Severity: post.SeverityWarning, Code: "INSTANCES_REMOVED",
+			Want: fmt.Sprintf("taken out of events that are still there, or moved: %s, cancelled", rowsOf(w.dropped)),
+		})
+	}
 	if p, ok := w.removedNote(); ok {
 		w.imp.Notes = append(w.imp.Notes, p)
 	}
@@ -79,7 +87,7 @@ func (w *writer) seal(ctx context.Context) (Result, error) {
 	}
 	w.res.Problems = append(w.imp.Notes[:len(w.imp.Notes):len(w.imp.Notes)], w.res.Problems...)
 	w.res.Outcome = Taken
-	if c.Rejected == c.Rows {
+	if c.Rejected == c.Rows && len(w.cancel) == 0 {
 		w.res.Outcome = Nothing
 	}
 	if w.stage != nil && w.res.Outcome == Taken {
@@ -107,15 +115,18 @@ func (w *writer) unreported(err error) error {
 }
 
 // row decides on one row, stores it and writes its lines.
-func (w *writer) row(ctx context.Context, r *importer.Row) error {
+func (w *writer) row(ctx context.Context, r *row) error {
 	n := r.N - 1
 	if n >= len(w.marks) {
 		return ErrChanged
 	}
 	row := post.Row{
-		N: r.N, Line: r.Line, RequestedAt: r.Draft.At,
+		N: r.N, Line: r.Line, UID: r.UID, RequestedAt: r.Draft.At,
 		Key: w.ids[n].key, Version: w.ids[n].version, Twin: w.ids[n].twin,
 		Problems: w.problems(n, r),
+	}
+	if r.event != nil {
+		row.Sequence, row.ModifiedAt = r.event.Sequence, r.event.ModifiedAt
 	}
 	var g *post.Group
 	switch m := w.marks[n]; {
@@ -128,6 +139,9 @@ func (w *writer) row(ctx context.Context, r *importer.Row) error {
 		s := w.settled[w.settle]
 		w.settle++
 		row.Decision, row.Group, row.Why = post.Unchanged, s.group, w.whySettled(ctx, s)
+	case m&revoked != 0:
+		row.Decision = post.Rejected
+		row.Problems = append(row.Problems, post.Problem{File: w.req.Name, Line: r.Line, UID: r.UID, Code: "EVENT_CANCELLED", Want: "an event that takes place: it is cancelled in the calendar, and nothing was stored of it"})
 	default:
 		s := &w.slots[w.slot]
 		w.slot++
@@ -138,13 +152,13 @@ func (w *writer) row(ctx context.Context, r *importer.Row) error {
 }
 
 // place makes the group of a row that was planned.
-func (w *writer) place(row *post.Row, r *importer.Row, s *scheduler.Slot) *post.Group {
-	d := &r.Draft
+func (w *writer) place(row *post.Row, r *row, s *scheduler.Slot) *post.Group {
+	d := r.Draft
 	status, slot, held := post.StatusDraft, d.At, ""
 	switch s.Verdict {
 	case scheduler.Rejected:
 		row.Decision = post.Rejected
-		p := post.Problem{File: w.req.Name, Line: r.Line, Code: s.Limit.Code, Want: s.Limit.Message, Limit: s.Limit, Hint: quotaHint(s.Limit)}
+		p := post.Problem{File: w.req.Name, Line: r.Line, UID: r.UID, Code: s.Limit.Code, Want: s.Limit.Message, Limit: s.Limit, Hint: quotaHint(s.Limit)}
 		row.Problems = append(row.Problems, p)
 		if w.unfit == nil {
 			w.unfit = &post.Problem{
@@ -154,6 +168,11 @@ func (w *writer) place(row *post.Row, r *importer.Row, s *scheduler.Slot) *post.
 		}
 		return nil
 	case scheduler.Held:
+		if w.over(r, s) {
+			row.Decision = post.Rejected
+			row.Problems = append(row.Problems, post.Problem{File: w.req.Name, Line: r.Line, UID: r.UID, Field: "DTSTART", Code: "EVENT_PAST", Want: "a time to come: the event is over"})
+			return nil
+		}
 		row.Decision, held = post.Held, w.reason(s, r)
 		row.Why = held
 	case scheduler.IsDraft:
@@ -190,12 +209,12 @@ func (w *writer) place(row *post.Row, r *importer.Row, s *scheduler.Slot) *post.
 }
 
 // reason says in words why a row moved or is held.
-func (w *writer) reason(s *scheduler.Slot, r *importer.Row) string {
+func (w *writer) reason(s *scheduler.Slot, r *row) string {
 	return s.Reason(w.req.Account.Rules, r.Draft.At, r.Draft.Connections)
 }
 
 // emit counts the row and hands it on.
-func (w *writer) emit(r *importer.Row, row *post.Row, g *post.Group) error {
+func (w *writer) emit(r *row, row *post.Row, g *post.Group) error {
 	c := &w.imp.Counts
 	c.Count(row.Decision)
 	for _, p := range row.Problems {
@@ -236,9 +255,9 @@ func (w *writer) remember(n, line int) {
 	}
 }
 
-func (w *writer) repeated(r *importer.Row, first int) post.Problem {
+func (w *writer) repeated(r *row, first int) post.Problem {
 	return post.Problem{
-		File: w.req.Name, Line: r.Line, Column: r.Column("external_id"), Field: "external_id", Code: "DUPLICATE_ID",
+		File: w.req.Name, Line: r.Line, Column: r.columns.Column("external_id"), Field: "external_id", Code: "DUPLICATE_ID",
 		Got: post.Shorten(r.Draft.ExternalID), Want: fmt.Sprintf("an id that no other row has: line %d has it", w.firsts[first]),
 		Hint: "give each row an id of its own, or leave the cell empty",
 	}

@@ -49,6 +49,11 @@ type Row struct {
 	Why         string    // why it moved, is held or unchanged; "" when there is nothing to say
 	Problems    []Problem
 
+	// Sequence and ModifiedAt are the revision that a calendar gives an event;
+	// zero where it gives none.
+	Sequence   int
+	ModifiedAt time.Time
+
 	// Key tells the row from others of the same file across revisions, and
 	// Version its whole meaning; Twin is the same for the same text on the same
 	// connections at the same time, in whatever file.

@@ -126,7 +126,7 @@ func FuzzDecodeRecords(f *testing.F) {
 	var rows encoder
 	rows.byte(recordVersion)
 	rows.int(start.Unix())
-	encodeRow(&rows, &post.Row{N: 1, Line: 2, Decision: post.Held, Group: base.Add(1), Why: "why", UID: "uid", Problems: []post.Problem{{Got: "x"}}}, base, start.Unix())
+	encodeRow(&rows, &post.Row{N: 1, Line: 2, Decision: post.Held, Group: base.Add(1), Why: "why", UID: "uid", Sequence: 3, ModifiedAt: start, Problems: []post.Problem{{Got: "x"}}}, base, start.Unix())
 	encodeRow(&rows, &post.Row{N: 2, Line: 3, Decision: post.Unchanged, Group: post.ID{9}}, base, start.Unix())
 	f.Add(rows.b)
 	f.Add(appendEvent(nil, &post.LogEntry{Group: base, Post: base.Add(1), Event: "publish_failed", Error: "e", Status: 500, Attempt: 3, Who: "w", ErrorCode: "c"}))

@@ -219,10 +219,10 @@ func (s *Store) MatchTwins(ctx context.Context, account post.AccountID, sorted [
 	return out, nil
 }
 
-// MissingKeys lists the rows of the latest revision whose key is not in sorted.
-func (s *Store) MissingKeys(ctx context.Context, account post.AccountID, lineage string, sorted []uint64) ([]post.Match, error) {
-	imp, ok, err := s.LatestImport(ctx, account, lineage)
-	if err != nil || !ok {
+// MissingKeys lists the rows of an import whose key is not in sorted.
+func (s *Store) MissingKeys(ctx context.Context, id post.ID, sorted []uint64) ([]post.Match, error) {
+	imp, err := s.Import(ctx, id)
+	if err != nil {
 		return nil, err
 	}
 	var out []post.Match

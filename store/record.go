@@ -95,6 +95,7 @@ func encodeRow(e *encoder, r *post.Row, base post.ID, baseAt int64) {
 		hasWhy
 		hasProblems
 		hasUID
+		hasRevision
 	)
 	has := byte(0)
 	switch {
@@ -113,6 +114,9 @@ func encodeRow(e *encoder, r *post.Row, base post.ID, baseAt int64) {
 	if r.UID != "" {
 		has |= hasUID
 	}
+	if r.Sequence != 0 || !r.ModifiedAt.IsZero() {
+		has |= hasRevision
+	}
 	e.byte(has)
 	e.byte(byte(r.Decision))
 	e.uint(uint64(r.Line))
@@ -130,6 +134,10 @@ func encodeRow(e *encoder, r *post.Row, base post.ID, baseAt int64) {
 	if r.UID != "" {
 		e.string(r.UID)
 	}
+	if has&hasRevision != 0 {
+		e.uint(uint64(r.Sequence))
+		e.since(r.ModifiedAt, baseAt)
+	}
 	if len(r.Problems) > 0 {
 		b, err := json.Marshal(r.Problems)
 		if err != nil {
@@ -146,6 +154,7 @@ func decodeRow(d *decoder, n int, base post.ID, baseAt int64) (r post.Row) {
 		hasWhy
 		hasProblems
 		hasUID
+		hasRevision
 	)
 	has := d.byte()
 	r.N = n
@@ -164,6 +173,10 @@ func decodeRow(d *decoder, n int, base post.ID, baseAt int64) (r post.Row) {
 	}
 	if has&hasUID != 0 {
 		r.UID = d.string()
+	}
+	if has&hasRevision != 0 {
+		r.Sequence = d.small()
+		r.ModifiedAt = d.since(baseAt)
 	}
 	if has&hasProblems != 0 {
 		if b := d.bytes(); d.err == nil {

@@ -521,7 +521,7 @@ func TestARowWhosePostWasTakenBackByARevisionIsNewWhenItComesAgain(t *testing.T)
 	if ms := must[[]post.Match](t)(r.MatchKeys(t.Context(), acme, "a.csv", []uint64{7})); len(ms) != 0 {
 		t.Errorf("keys after the undo: %+v, want none", ms)
 	}
-	if ms := must[[]post.Match](t)(r.MissingKeys(t.Context(), acme, "a.csv", nil)); len(ms) != 0 {
+	if ms := must[[]post.Match](t)(r.MissingKeys(t.Context(), second.ID, nil)); len(ms) != 0 {
 		t.Errorf("missing keys after the undo: %+v, want none", ms)
 	}
 }
@@ -556,7 +556,7 @@ func TestIdentitiesAreFoundAcrossRevisions(t *testing.T) {
 	if g := must[post.Group](t)(r.Group(t.Context(), ms[1].Group)); g.Text != "c" {
 		t.Errorf("row 3 has group %q, want c", g.Text)
 	}
-	if ms := must[[]post.Match](t)(r.MissingKeys(t.Context(), acme, "a.csv", []uint64{1000, 3000})); len(ms) != 1 || ms[0].Row != 2 {
+	if ms := must[[]post.Match](t)(r.MissingKeys(t.Context(), first.ID, []uint64{1000, 3000})); len(ms) != 1 || ms[0].Row != 2 {
 		t.Errorf("missing: %+v, want row 2", ms)
 	}
 	twin := uint64(77 + len("a.csv"))

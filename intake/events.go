@@ -1,0 +1,350 @@
+package intake
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/postroom/postroom/calendar"
+	"github.com/postroom/postroom/post"
+	"github.com/postroom/postroom/scheduler"
+)
+
+// Calendar says how an account's or a folder's calendars are read.
+type Calendar struct {
+	AllEvents bool                 `json:"all_events,omitempty"` // every event is a post
+	AllDay    time.Duration        `json:"all_day,omitempty"`    // the hour of whole days
+	Content   calendar.ContentFrom `json:"content,omitempty"`
+	Tasks     bool                 `json:"tasks,omitempty"`
+	Journals  bool                 `json:"journals,omitempty"`
+	Hourly    bool                 `json:"hourly,omitempty"`
+	KeepStart bool                 `json:"keep_start,omitempty"`
+	Links     bool                 `json:"links,omitempty"`
+	Horizon   time.Duration        `json:"horizon,omitempty"` // how far series are laid out
+}
+
+// DefaultAllDay is when an event that lasts the whole day is posted.
+const DefaultAllDay = 9 * time.Hour
+
+// calendarOptions are how a calendar is read.
+func (as *readAs) calendarOptions(name string) (calendar.Options, error) {
+	zone, err := time.LoadLocation(as.Zone)
+	if err != nil {
+		return calendar.Options{}, fmt.Errorf("zone %s: %w", as.Zone, err)
+	}
+	c := as.Calendar
+	return calendar.Options{
+		Name: name, Directory: post.NewDirectory(as.Connections), Platforms: as.Platforms, Zone: zone, ZoneFrom: "of the account or folder", Status: as.Status,
+		Now: as.Today, Horizon: c.Horizon, AllDay: cmp.Or(c.AllDay, DefaultAllDay), All: c.AllEvents, Content: c.Content,
+		Tasks: c.Tasks, Journals: c.Journals, Hourly: c.Hourly, KeepStart: c.KeepStart, Links: c.Links,
+	}, nil
+}
+
+// justPast is how long ago an event of a calendar may be to go out at once. A
+// calendar is full of what is over, and none of that must be posted.
+const justPast = 15 * time.Minute
+
+// beCalendar sets what is other for calendars: revisions are told by the
+// calendar's own name, and what is over does not go out.
+func (j *job) beCalendar(cal icalSource) {
+	j.cal = cal.File
+	j.req.Place.Lineage = path.Join(j.req.Place.Folder, "calendar:"+strings.ReplaceAll(cal.ID(), "/", "_"))
+	j.req.Place.Part = j.req.Place.Part || cal.Partial()
+	j.as.Part = j.req.Place.Part
+	j.as.Series = cal.Series()
+	j.past = j.req.Account.Rules.ResetWithin
+	j.req.Account.Rules.ResetWithin = min(j.past, justPast)
+}
+
+// surveyEvent keeps of an event what a row does not have, and returns its marks.
+func (j *job) surveyEvent(r *row, bad bool) (m mark, err error) {
+	e := r.event
+	if e.Cancelled {
+		m |= revoked
+		r.Draft.Status = post.StatusCancelled // so that its version is another than the post's
+	}
+	if j.uids == nil {
+		j.uids = map[string]bool{}
+	}
+	whole, seen := j.uids[r.UID]
+	j.uids[r.UID] = (whole || !seen) && e.Whole && !bad
+	for _, p := range e.Media {
+		if j.req.Pin == nil {
+			return m, errors.New("the calendar has pictures inside, and there is no folder to put them")
+		}
+		if err := j.req.Pin(p.Path, p.Data); err != nil {
+			return m, fmt.Errorf("keep %s: %w", p.Path, err)
+		}
+	}
+	return m, nil
+}
+
+// revoke settles the rows that take a post back.
+func (j *job) revoke(ctx context.Context, matched map[uint32]settledRow) error {
+	for n, m := range j.marks {
+		if m&revoked == 0 || m&bad != 0 {
+			continue
+		}
+		s, ok := matched[uint32(n)]
+		if !ok {
+			continue // never stored
+		}
+		g, err := j.in.store.Group(ctx, s.group)
+		if err != nil {
+			return err
+		}
+		s.row = uint32(n)
+		switch fate(&g) {
+		case fateEditable:
+			s.why = tookBack
+			j.cancel = append(j.cancel, s.group)
+			j.free(&g)
+		case fateLive:
+			s.why = liveNow
+		case fateInDoubt:
+			s.why = inDoubt
+		case fateGone:
+			s.why = tookBack
+		}
+		j.settle(s)
+	}
+	return nil
+}
+
+// stale reports whether an event is an older revision than the one that is
+// stored.
+func (j *job) stale(ctx context.Context, s *settledRow) (bool, error) {
+	if j.cal == nil {
+		return false, nil
+	}
+	rows, err := j.in.store.Rows(ctx, s.imp, s.was, 1)
+	if err != nil || len(rows) == 0 {
+		return false, err
+	}
+	rev := j.revisions[s.row]
+	switch {
+	case rev.sequence != rows[0].Sequence:
+		return rev.sequence < rows[0].Sequence, nil
+	case rev.modifiedAt.IsZero() || rows[0].ModifiedAt.IsZero():
+		return false, nil
+	}
+	return rev.modifiedAt.Before(rows[0].ModifiedAt), nil
+}
+
+// A revision is how a calendar counts the changes of an event.
+type revision struct {
+	sequence   int
+	modifiedAt time.Time
+	uid        string
+}
+
+// goneEvents deals with what earlier revisions of the calendar brought and this
+// one has no more. Instances of a series that is still there were taken out or
+// moved: they are cancelled. Events that are gone altogether are cancelled only
+// where the folder says so.
+func (j *job) goneEvents(ctx context.Context, gone map[post.ID]bool) error {
+	horizon := j.req.Now.Add(cmp.Or(j.as.Calendar.Horizon, calendar.DefaultHorizon))
+	var absent []post.Group
+	live := map[string][]post.Group{}
+	j.lost = map[string]post.ID{}
+	for id := range gone {
+		g, err := j.in.store.Group(ctx, id)
+		if err != nil {
+			return err
+		}
+		uid, series := uidOf(&g)
+		whole, known := j.uids[uid]
+		switch f := fate(&g); {
+		case f == fateLive || f == fateInDoubt:
+			live[uid] = append(live[uid], g)
+		case f != fateEditable || !j.cal.Complete() || g.RequestedAt.Before(j.req.Now):
+		case known && whole && (!series || g.RequestedAt.Before(horizon)):
+			j.cancel = append(j.cancel, id)
+			j.free(&g)
+			j.dropped++
+			j.lost[uid] = id
+		case !known && !j.req.Place.Part:
+			absent = append(absent, g)
+		}
+	}
+	j.removed = len(absent)
+	if j.req.CancelRemoved && j.removed <= mostCancelled && j.removed*cancelShare <= j.prev.Counts.Rows {
+		for i := range absent {
+			j.cancel = append(j.cancel, absent[i].ID)
+			j.free(&absent[i])
+		}
+	}
+	j.settleRevoked()
+	j.keepApart(live)
+	slices.SortFunc(j.cancel, func(a, b post.ID) int { return slices.Compare(a[:], b[:]) })
+	j.cancel = slices.Compact(j.cancel)
+	return nil
+}
+
+// settleRevoked settles the rows that take a whole series back, which has no post
+// of its own.
+func (j *job) settleRevoked() {
+	for n, m := range j.marks {
+		if m&revoked == 0 || m&(bad|settled) != 0 {
+			continue
+		}
+		if id, ok := j.lost[j.revisions[uint32(n)].uid]; ok {
+			j.settle(settledRow{row: uint32(n), why: tookBack, group: id, imp: j.prev.ID})
+		}
+	}
+	slices.SortFunc(j.settled, func(a, b settledRow) int { return int(a.row) - int(b.row) })
+}
+
+// keepApart settles a new instance of a series where the same words went out less
+// than a day from it, under a time that the series had before: it was moved, and
+// is not to be posted again.
+func (j *job) keepApart(live map[string][]post.Group) {
+	if len(live) == 0 {
+		return
+	}
+	for n, m := range j.marks {
+		if m&(bad|settled|changed|revoked|draft) != 0 {
+			continue
+		}
+		uid := j.revisions[uint32(n)].uid
+		at := time.Unix(j.ats[n], 0)
+		for i, g := range live[uid] {
+			if d := at.Sub(g.ScheduledAt); d > -24*time.Hour && d < 24*time.Hour && j.words[uint32(n)] == wordsOf(&g.Content) {
+				j.settle(settledRow{row: uint32(n), why: movedLive, group: g.ID, imp: g.Import})
+				live[uid] = slices.Delete(slices.Clone(live[uid]), i, i+1)
+				break
+			}
+		}
+	}
+	slices.SortFunc(j.settled, func(a, b settledRow) int { return int(a.row) - int(b.row) })
+}
+
+// uidOf returns the UID of the event that brought a group, and whether it is one
+// of a series.
+func uidOf(g *post.Group) (uid string, series bool) {
+	at := strings.LastIndexByte(g.ExternalID, '/')
+	if at < 0 || !instanceID(g.ExternalID[at+1:]) {
+		return g.ExternalID, false
+	}
+	return g.ExternalID[:at], true
+}
+
+// instanceID reports whether s names an instance as package calendar does.
+func instanceID(s string) bool {
+	for _, layout := range []string{"20060102", "20060102T150405", "20060102T150405Z"} {
+		if _, err := time.Parse(layout, s); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// over rejects an event that was over long ago when its calendar came.
+func (w *writer) over(r *row, s *scheduler.Slot) bool {
+	if w.cal == nil || s.Why&scheduler.WhyOld == 0 || w.req.Now.Sub(r.Draft.At) <= w.past {
+		return false
+	}
+	return true
+}
+
+// Extend takes a calendar again whose series reach further by now, from its
+// archived original. It stores nothing, and Outcome is 0, when no instance is new.
+// Call it once a day for the latest import of each lineage.
+func (in *Intake) Extend(ctx context.Context, imp post.Import, req Request) (Result, error) {
+	in.taking.Lock()
+	defer in.taking.Unlock()
+	var as readAs
+	if err := json.Unmarshal(imp.Options, &as); err != nil {
+		return Result{}, fmt.Errorf("%s: how it was read: %w", imp.Name, err)
+	}
+	if as.Format != formatICal || !as.Series || imp.Undone || imp.Archive == "" {
+		return Result{}, nil
+	}
+	latest, found, err := in.store.LatestImport(ctx, imp.Account, imp.Lineage)
+	if err != nil || !found || latest.ID != imp.ID {
+		return Result{}, err
+	}
+	as.Today = req.Now
+	req.Name, req.Report = imp.Name, imp.Report
+	j := &job{in: in, req: req, keep: true, as: as, extends: &imp}
+	if j.digest, err = Digest(ctx, req.File, req.Size); err != nil {
+		return Result{}, err
+	}
+	if err := j.open(ctx); err != nil {
+		return Result{}, err
+	}
+	j.req.Place.Lineage, j.req.CancelRemoved = imp.Lineage, false
+	if err := j.survey(ctx); err != nil {
+		return Result{}, err
+	}
+	for n := 1; ; n++ {
+		if err := j.compare(ctx); err != nil {
+			return Result{}, err
+		}
+		if !j.news() {
+			return Result{}, nil
+		}
+		res, err := j.attempt(ctx)
+		var full *post.CapExceeded
+		if n < attempts && (errors.As(err, &full) || errors.Is(err, post.ErrConflict)) {
+			continue
+		}
+		return res, err
+	}
+}
+
+// laterDigest stands for a calendar whose series are laid out further: the file is
+// the same, and yet it is another import.
+func laterDigest(file post.Digest, as *readAs) post.Digest {
+	return sha256.Sum256(fmt.Appendf(nil, "%x as of %d", file, as.Today.Unix()))
+}
+
+// SameFile reports whether an import came from a file with that digest.
+func SameFile(imp *post.Import, file post.Digest) bool {
+	var as readAs
+	return imp.Digest == file || json.Unmarshal(imp.Options, &as) == nil && as.Series && imp.Digest == laterDigest(file, &as)
+}
+
+// Extendable reports whether an import is of a calendar whose series go on.
+func Extendable(imp *post.Import) bool {
+	var as readAs
+	return imp.Format == formatICal && !imp.Undone && imp.Archive != "" && json.Unmarshal(imp.Options, &as) == nil && as.Series
+}
+
+// news reports whether a row is to be stored that no earlier revision has.
+func (j *job) news() bool {
+	if len(j.cancel) > 0 || len(j.replace) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(j.marks, func(m mark) bool { return m&(bad|settled|revoked) == 0 })
+}
+
+// missing lists the groups whose row this file lacks: of the revision before, and
+// of those before it that it only continued.
+func (j *job) missing(ctx context.Context, keys []uint64) ([]post.Match, error) {
+	var out []post.Match
+	for imp := j.prev; ; {
+		ms, err := j.in.store.MissingKeys(ctx, imp.ID, keys)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, ms...)
+		var as readAs
+		if json.Unmarshal(imp.Options, &as) != nil || !as.Part || imp.Previous.IsZero() {
+			return out, nil
+		}
+		if imp, err = j.in.store.Import(ctx, imp.Previous); errors.Is(err, fs.ErrNotExist) || errors.Is(err, post.ErrNotFound) {
+			return out, nil
+		} else if err != nil {
+			return nil, err
+		}
+	}
+}

@@ -1,0 +1,169 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/postroom/postroom/calendar"
+	"github.com/postroom/postroom/importer"
+	"github.com/postroom/postroom/post"
+	"github.com/postroom/postroom/report"
+)
+
+// A source is a file that was looked over and can be read, of whatever format.
+// Rows may be called again and yields the same.
+type source interface {
+	Notes() []post.Problem
+	Header() []string
+	Rows(ctx context.Context, fn func(*row) error) error
+}
+
+// A row is one row of a file or one event of a calendar. It is used again for a
+// later one.
+type row struct {
+	N, Line  int
+	UID      string
+	Raw      []byte // as written; nil of an event
+	Cells    []string
+	Draft    *post.Draft
+	Problems []post.Problem
+	columns  interface{ Column(field string) int }
+	event    *calendar.Row // nil of a row
+}
+
+// A csvSource reads a CSV file.
+type csvSource struct{ *importer.File }
+
+func (s csvSource) Rows(ctx context.Context, fn func(*row) error) error {
+	var r row
+	return s.File.Rows(ctx, func(in *importer.Row) error {
+		r = row{N: in.N, Line: in.Line, Raw: in.Raw, Cells: in.Cells, Draft: &in.Draft, Problems: in.Problems, columns: in}
+		return fn(&r)
+	})
+}
+
+// An icalSource reads a calendar.
+type icalSource struct{ *calendar.File }
+
+func (s icalSource) Rows(ctx context.Context, fn func(*row) error) error {
+	var r row
+	return s.File.Rows(ctx, func(in *calendar.Row) error {
+		r = row{N: in.N, Line: in.Line, UID: in.UID, Cells: in.Cells, Draft: &in.Draft, Problems: in.Problems, columns: in, event: in}
+		return fn(&r)
+	})
+}
+
+// The formats of files, as an import names them.
+const (
+	formatCSV  = "csv"
+	formatICal = "ical"
+)
+
+// formatOf says how a file is to be read: by what it holds, and by its name where
+// it holds neither.
+func formatOf(name string, r io.ReaderAt, size int64) (string, error) {
+	head := make([]byte, min(size, 64<<10))
+	if _, err := r.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	if IsCalendar(name) || bytes.Contains(head, []byte("BEGIN:V")) && calendar.Looks(head) {
+		return formatICal, nil
+	}
+	return formatCSV, nil
+}
+
+// IsCalendar reports whether a file's name is that of a calendar.
+func IsCalendar(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".ics", ".ical", ".icalendar", ".ifb", ".vcs":
+		return true
+	}
+	return false
+}
+
+// Whole reports whether a file's content is complete, so that it can be taken
+// while nothing says that its writer is done. See [importer.Whole] and
+// [calendar.Whole].
+func Whole(ctx context.Context, name string, r io.ReaderAt, size int64) (ok bool, missing string, lastNewlineOnly bool, err error) {
+	format, err := formatOf(name, r, size)
+	if err != nil {
+		return false, "", false, err
+	}
+	if format == formatICal {
+		ok, missing, err = calendar.Whole(ctx, r, size)
+		return ok, missing, false, err
+	}
+	return importer.Whole(ctx, r, size)
+}
+
+// openSource looks a file over as it is to be read.
+func openSource(ctx context.Context, as *readAs, name string, r io.ReaderAt, size int64) (source, error) {
+	if as.Format == formatICal {
+		opt, err := as.calendarOptions(name)
+		if err != nil {
+			return nil, err
+		}
+		f, err := calendar.Open(ctx, r, size, opt)
+		if err != nil {
+			return nil, err
+		}
+		return icalSource{f}, nil
+	}
+	opt, err := as.options(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := importer.Open(ctx, r, size, opt)
+	if err != nil {
+		return nil, err
+	}
+	return csvSource{f}, nil
+}
+
+// unusable returns the problems when err says that the file as a whole cannot be
+// read, else nil.
+func unusable(err error) []post.Problem {
+	var rows *importer.Unusable
+	var events *calendar.Unusable
+	switch {
+	case errors.As(err, &rows):
+		return rows.Problems
+	case errors.As(err, &events):
+		return events.Problems
+	}
+	return nil
+}
+
+// shown tells the report how the original looks.
+func shown(s source, name string) report.Source {
+	src := report.Source{Name: name, Header: s.Header()}
+	if c, ok := s.(csvSource); ok {
+		src.Delimiter = c.Dialect().Delimiter
+	}
+	return src
+}
+
+// open picks how the file is read, and looks it over.
+func (j *job) open(ctx context.Context) error {
+	if j.as.Zone == "" {
+		format, err := formatOf(j.req.Name, j.req.File, j.req.Size)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", j.req.Name, err)
+		}
+		j.as = readAsOf(&j.req, format)
+	}
+	src, err := openSource(ctx, &j.as, j.req.Name, j.req.File, j.req.Size)
+	if err != nil {
+		return err
+	}
+	j.src = src
+	if cal, ok := src.(icalSource); ok {
+		j.beCalendar(cal)
+	}
+	return nil
+}
