@@ -286,30 +286,11 @@ func (w *wall) setZone(s string) error {
 	return nil
 }
 
-// loadZone finds a zone by its IANA name, in any case.
+// loadZone finds a zone by its IANA name, in any case. A name without a place is
+// an abbreviation.
 func loadZone(name string) (*time.Location, error) {
-	name = strings.TrimSpace(name)
-	if strings.EqualFold(name, "utc") || strings.EqualFold(name, "gmt") || strings.EqualFold(name, "z") {
-		return time.UTC, nil
-	}
-	if !strings.Contains(name, "/") || strings.EqualFold(name, "local") || strings.ContainsAny(name, ".\\") {
-		return nil, errZone
-	}
-	if loc, err := time.LoadLocation(name); err == nil {
-		return loc, nil
-	}
-	parts := strings.Split(strings.ToLower(strings.ReplaceAll(name, " ", "_")), "/")
-	for i, p := range parts {
-		words := strings.Split(p, "_")
-		for j, w := range words {
-			if w != "" && w != "of" && w != "au" {
-				words[j] = strings.ToUpper(w[:1]) + w[1:]
-			}
-		}
-		parts[i] = strings.Join(words, "_")
-	}
-	loc, err := time.LoadLocation(strings.Join(parts, "/"))
-	if err != nil {
+	loc, ok := walltime.Load(name)
+	if !ok || loc != time.UTC && !strings.Contains(name, "/") {
 		return nil, errZone
 	}
 	return loc, nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/postroom/postroom/internal/secret"
 	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/scheduler"
@@ -38,6 +39,7 @@ type AccountConfig struct {
 	Stagger     StaggerConfig
 	LateGrace   time.Duration // posts found later than this are held; 0 for never
 	ResetWithin time.Duration // times passed no longer ago than this are moved to now
+	CalendarKey secret.Value  // opens /calendar/ACCOUNT.ics; zero for no such calendar
 }
 
 // StaggerConfig is what an account or an inbox folder says about spreading
@@ -247,6 +249,7 @@ func (v value) account(id post.AccountID) AccountConfig {
 		{"stagger", a.Stagger.read},
 		{"late", func(v value) { v.off(func() { a.LateGrace = 0 }, late(&a)) }},
 		{"past", section([]setting{{"reset_within", scalar(&a.ResetWithin, length(0, 366*day))}})},
+		{"calendar_key", secretText(&a.CalendarKey)},
 		{"connections", func(v value) { a.Connections = v.connections() }},
 	})
 	list, ok := present["connections"]

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postroom/postroom/internal/walltime"
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/publish"
 	"github.com/postroom/postroom/publish/sandbox"
@@ -349,7 +350,7 @@ func TestNearestZone(t *testing.T) {
 
 func TestEveryZoneThatIsSuggestedExists(t *testing.T) {
 	t.Parallel()
-	for _, name := range strings.Fields(zoneNames) {
+	for _, name := range walltime.Names() {
 		if _, err := time.LoadLocation(name); err != nil {
 			t.Error(err)
 		}

@@ -1,19 +1,13 @@
 package main
 
 import (
-	_ "embed"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/postroom/postroom/internal/walltime"
 	"github.com/postroom/postroom/post"
 )
-
-// zoneNames are the names that may be suggested: those of the IANA database
-// that have a place in them, one a line.
-//
-//go:embed configzones.txt
-var zoneNames string
 
 // zoneName reads the name of a time zone.
 var zoneName = parser[*time.Location]{
@@ -35,7 +29,7 @@ var zoneName = parser[*time.Location]{
 // or of the city at its end.
 func nearestZone(text string) string {
 	text = strings.ReplaceAll(strings.TrimSpace(text), " ", "_")
-	names := strings.Fields(zoneNames)
+	names := walltime.Names()
 	for _, n := range names {
 		if strings.EqualFold(n, text) || strings.EqualFold(cityOf(n), text) {
 			return n

@@ -7,10 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/postroom/postroom/calendar"
+	"github.com/postroom/postroom/intake"
 	"github.com/postroom/postroom/post"
 )
 
@@ -25,12 +28,12 @@ const maxDefaults = 16 << 10
 // Defaults are what the defaults.yaml of an inbox folder and of those above it
 // say. A zero field says nothing: the account decides.
 type Defaults struct {
-	Timezone          *time.Location
-	DateOrder         string      // dmy, mdy or ymd
-	Status            post.Status // draft, or scheduled
-	Stagger           StaggerConfig
-	AllEventsArePosts bool // each event of a calendar is a post
-	CancelRemoved     bool // posts whose row a new revision lacks are cancelled
+	Timezone      *time.Location
+	DateOrder     string      // dmy, mdy or ymd
+	Status        post.Status // draft, or scheduled
+	Stagger       StaggerConfig
+	Calendar      intake.Calendar // how calendars are read
+	CancelRemoved bool            // posts whose row a new revision lacks are cancelled
 
 	platforms []placedName
 }
@@ -103,7 +106,14 @@ func (d *Defaults) read(root value) {
 		{"date_order", scalar(&d.DateOrder, dateOrder)},
 		{"status", scalar(&d.Status, rowStatus)},
 		{"stagger", d.Stagger.read},
-		{"all_events_are_posts", scalar(&d.AllEventsArePosts, yesNo)},
+		{"all_events_are_posts", scalar(&d.Calendar.AllEvents, yesNo)},
+		{"allday_time", scalar(&d.Calendar.AllDay, clockTime)},
+		{"event_text", scalar(&d.Calendar.Content, eventText)},
+		{"event_links", scalar(&d.Calendar.Links, yesNo)},
+		{"tasks_are_posts", scalar(&d.Calendar.Tasks, yesNo)},
+		{"journals_are_posts", scalar(&d.Calendar.Journals, yesNo)},
+		{"hourly_series", scalar(&d.Calendar.Hourly, yesNo)},
+		{"post_series_start", scalar(&d.Calendar.KeepStart, yesNo)},
 		{"removed", scalar(&d.CancelRemoved, parser[bool]{
 			want: "keep or cancel",
 			parse: func(text string) (bool, string, bool) {
@@ -111,6 +121,26 @@ func (d *Defaults) read(root value) {
 			},
 		})},
 	})
+}
+
+// clockTime reads a time of day, as the length since midnight.
+var clockTime = parser[time.Duration]{
+	want: `a time of day, like "09:00"`,
+	parse: func(text string) (time.Duration, string, bool) {
+		at, err := time.Parse("15:04", strings.TrimSpace(text))
+		return time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute, "", err == nil
+	},
+}
+
+// eventTexts are the parts of an event that can be what is posted.
+var eventTexts = []string{"either", "description", "summary", "both"}
+
+var eventText = parser[calendar.ContentFrom]{
+	want: "either, description, summary or both",
+	parse: func(text string) (calendar.ContentFrom, string, bool) {
+		i := slices.Index(eventTexts, strings.ToLower(text))
+		return calendar.ContentFrom(max(i, 0)), nearest(text, eventTexts...), i >= 0
+	},
 }
 
 var rowStatus = parser[post.Status]{

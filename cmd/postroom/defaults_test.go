@@ -22,7 +22,7 @@ func TestDefaultsMergeFromTheRootToTheFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.Timezone.String() != "Europe/Berlin" || d.DateOrder != "dmy" || d.Status != post.StatusDraft || d.CancelRemoved || !d.AllEventsArePosts {
+	if d.Timezone.String() != "Europe/Berlin" || d.DateOrder != "dmy" || d.Status != post.StatusDraft || d.CancelRemoved || !d.Calendar.AllEvents {
 		t.Errorf("got %+v", d)
 	}
 	if *d.Stagger.Gap != time.Minute || *d.Stagger.PerMinute != 3 || *d.Stagger.Keep {

@@ -19,12 +19,20 @@ import (
 
 func (a *app) exportCommand() *cobra.Command {
 	var account, out string
+	var asCalendar bool
 	c := &cobra.Command{
-		Use: "export", Short: "Write every post group as one line of JSON", Args: cobra.NoArgs,
+		Use: "export", Short: "Write every post group as one line of JSON, or as a calendar", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withRoom(c.Context(), func(r *room) error {
+				if account != "" && len(r.accounts(post.AccountID(account))) == 0 {
+					return noAccount(r, account)
+				}
+				write := exportGroups
+				if asCalendar {
+					write = exportCalendar
+				}
 				if out == "" {
-					_, err := exportGroups(c.Context(), r.store, post.AccountID(account), a.stdout)
+					_, err := write(c.Context(), r.store, post.AccountID(account), a.stdout)
 					return err
 				}
 				f, err := atomicfile.Create(a.path(out))
@@ -32,7 +40,7 @@ func (a *app) exportCommand() *cobra.Command {
 					return err
 				}
 				defer f.Discard()
-				n, err := exportGroups(c.Context(), r.store, post.AccountID(account), f)
+				n, err := write(c.Context(), r.store, post.AccountID(account), f)
 				if err != nil {
 					return err
 				}
@@ -45,6 +53,7 @@ func (a *app) exportCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&account, "account", "", "only of this account")
+	c.Flags().BoolVar(&asCalendar, "ics", false, "write an iCalendar file: the plan and what became of it")
 	c.Flags().StringVar(&out, "out", "", "write to this file, whole or not at all; default: standard output")
 	return c
 }

@@ -70,6 +70,9 @@ func (d *daemon) once(ctx context.Context) error {
 	if err := d.inbox.Drain(ctx); err != nil {
 		return fmt.Errorf("read the inbox: %w", err)
 	}
+	if err := d.room.extendSeries(ctx); err != nil {
+		return fmt.Errorf("lay out series: %w", err)
+	}
 	if _, err := d.dispatcher.Tick(ctx); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
@@ -118,6 +121,7 @@ func (d *daemon) run(ctx context.Context, a *app) error {
 	g.Go(func() error { return d.inbox.Run(ctx) })
 	g.Go(func() error { return d.dispatcher.Run(ctx) })
 	g.Go(func() error { return d.keepReports(ctx) })
+	g.Go(func() error { return d.keepSeries(ctx) })
 	g.Go(func() error { return d.serveSocket(ctx) })
 	g.Go(func() error { return d.reloadOnHangup(ctx) })
 	if ln != nil {

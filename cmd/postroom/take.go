@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/postroom/postroom/importer"
 	"github.com/postroom/postroom/inbox"
 	"github.com/postroom/postroom/intake"
 	"github.com/postroom/postroom/post"
@@ -31,7 +30,7 @@ func (t *taker) Whole(f inbox.File) (ok bool, why string, still time.Duration) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	ok, missing, newline, err := importer.Whole(ctx, f.Body, f.Size)
+	ok, missing, newline, err := intake.Whole(ctx, f.Name, f.Body, f.Size)
 	switch {
 	case err != nil:
 		return false, "it cannot be read: " + err.Error(), 0
@@ -92,7 +91,7 @@ func (t *taker) Changed(ctx context.Context, f inbox.File) error {
 		return err
 	}
 	digest, err := intake.Digest(ctx, f.Body, f.Size)
-	if err != nil || digest == imp.Digest {
+	if err != nil || intake.SameFile(&imp, digest) {
 		return err
 	}
 	n, err := r.store.HoldImport(ctx, imp.ID, "the file went on changing after it was taken: drop it again when it is complete", "inbox")
@@ -185,6 +184,7 @@ func (r *room) request(folder, name string, body io.ReaderAt, size int64) (req i
 		Account: account, Name: name, Place: intake.PlaceOf(path.Join(parts...), name),
 		Report: path.Join(append(append([]string{string(account.ID)}, parts...), report.SafeName(name))...),
 		File:   body, Size: size, Now: r.now().UTC().Truncate(time.Second),
+		Pin:    r.pin,
 		Limits: intake.Caps{Bytes: r.config().Inbox.MaxBytes, Rows: r.config().Inbox.MaxRows},
 	}
 	hold, err = r.applyDefaults(&req, folder, parts)
@@ -229,6 +229,6 @@ func (r *room) applyDefaults(req *intake.Request, folder string, parts []string)
 		req.Account.DateOrder = d.DateOrder
 	}
 	req.Account.Rules = r.accountConfig(req.Account.ID).Rules(d.Stagger)
-	req.Defaults = intake.Defaults{Platforms: ids, Status: d.Status, CancelRemoved: d.CancelRemoved}
+	req.Defaults = intake.Defaults{Platforms: ids, Status: d.Status, CancelRemoved: d.CancelRemoved, Calendar: d.Calendar}
 	return "", nil
 }

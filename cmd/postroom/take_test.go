@@ -31,8 +31,8 @@ func newRoom(t *testing.T) *room {
 	return r
 }
 
-// calendar is a file of n posts in two months' time, as old as an hour.
-func calendar(t *testing.T, path string, n int) {
+// calendarFile is a file of n posts in two months' time, as old as an hour.
+func calendarFile(t *testing.T, path string, n int) {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString("content,platforms,scheduled_time\n")
@@ -62,9 +62,9 @@ func (r *room) groups(t *testing.T, f post.Filter) []post.Group {
 func TestFolderOfAConnectionMayHaveADot(t *testing.T) {
 	t.Parallel()
 	r := newRoom(t)
-	calendar(t, filepath.Join(r.dir, "inbox", "mastodon-acme.social", "a.csv"), 1)
-	calendar(t, filepath.Join(r.dir, "inbox", "acme", "mastodon-acme.social", "b.csv"), 2)
-	calendar(t, filepath.Join(r.dir, "inbox", "folder.csv", "c.csv"), 3)
+	calendarFile(t, filepath.Join(r.dir, "inbox", "mastodon-acme.social", "a.csv"), 1)
+	calendarFile(t, filepath.Join(r.dir, "inbox", "acme", "mastodon-acme.social", "b.csv"), 2)
+	calendarFile(t, filepath.Join(r.dir, "inbox", "folder.csv", "c.csv"), 3)
 	d := newDaemon(r)
 	if err := d.once(t.Context()); err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestP3_AFileThatIsWrittenOnIsHeld(t *testing.T) {
 			t.Parallel()
 			r := newRoom(t)
 			path := filepath.Join(r.dir, "inbox", "a.csv")
-			calendar(t, path, 2)
+			calendarFile(t, path, 2)
 			handler := &taker{room: r}
 			file := func() inbox.File {
 				f, err := os.Open(path)
@@ -126,7 +126,7 @@ func TestP3_AFileThatIsWrittenOnIsHeld(t *testing.T) {
 			if n := len(r.groups(t, post.Filter{Held: true})); n != 0 {
 				t.Errorf("%d posts are held of a file whose bytes are the same", n)
 			}
-			calendar(t, path, 3)
+			calendarFile(t, path, 3)
 			if err := handler.Changed(t.Context(), file()); err != nil {
 				t.Fatal(err)
 			}
@@ -144,7 +144,7 @@ func TestStartTakesUpWhatWasLeft(t *testing.T) {
 	handler := &taker{room: r}
 	for i, name := range []string{"a.csv", "b.csv", "c.csv"} {
 		path := filepath.Join(r.dir, "inbox", name)
-		calendar(t, path, i+2)
+		calendarFile(t, path, i+2)
 		f, err := os.Open(path)
 		if err != nil {
 			t.Fatal(err)
