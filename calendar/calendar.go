@@ -75,7 +75,8 @@ type File struct {
 	cals      []*vcalendar
 	series    []*series
 	byUID     map[string]*series
-	loose     []*event // events that clash with another of their UID
+	unnamed   map[string]int // events without a UID, by what they say
+	loose     []*event       // events that clash with another of their UID
 	passed    map[string]int
 	truncated bool
 	lost      int // components that go-ical could not read
@@ -112,7 +113,7 @@ func read(ctx context.Context, b []byte, o Options) (*File, error) {
 	if o.mostInstances == 0 {
 		o.mostInstances = mostInstances
 	}
-	f := &File{opt: o, byUID: map[string]*series{}, passed: map[string]int{}, steps: fileSteps}
+	f := &File{opt: o, byUID: map[string]*series{}, unnamed: map[string]int{}, passed: map[string]int{}, steps: fileSteps}
 	var text string
 	text, f.encoding = decode(b)
 	lex := newLexer(text)
@@ -207,6 +208,9 @@ func (f *File) addEvent(cal *vcalendar, c *component) {
 		return
 	}
 	e := f.eventOf(parsed, c, cal)
+	for _, lost := range c.lost {
+		f.fail(e, lost.line, lost.name, "", string(lost.fault), "shorten it, or mend the line")
+	}
 	if e.uid == "" {
 		e.noUID = true
 		e.uid = f.makeUID(e)
@@ -231,11 +235,12 @@ func (f *File) addEvent(cal *vcalendar, c *component) {
 // makeUID makes a UID of what an event says, numbered among its equals.
 func (f *File) makeUID(e *event) string {
 	base := fmt.Sprintf("no-uid:%s:%s", e.start.at.utc().Format("20060102T150405"), e.summary)
-	uid := base
-	for n := 2; f.byUID[e.kind+uid] != nil; n++ {
-		uid = fmt.Sprintf("%s:%d", base, n)
+	n := f.unnamed[base] + 1
+	f.unnamed[base] = n
+	if n == 1 {
+		return base
 	}
-	return uid
+	return fmt.Sprintf("%s:%d", base, n)
 }
 
 // settle reads what a calendar says of itself.
@@ -359,8 +364,9 @@ func Whole(ctx context.Context, r io.ReaderAt, size int64) (ok bool, missing str
 		return false, "", err
 	}
 	// In UTF-16 every other byte is a NUL.
-	bare := strings.ToUpper(strings.NewReplacer("\x00", "", "\x1a", "", " ", "").Replace(string(tail)))
-	if strings.HasSuffix(strings.TrimSpace(bare), "END:VCALENDAR") {
+	bare := strings.NewReplacer("\x00", "", "\x1a", "", "\r\r\n", "\n", "\r\n", "\n", "\r", "\n").Replace(string(tail))
+	bare = strings.NewReplacer("\n ", "", "\n\t", "").Replace(bare)
+	if strings.HasSuffix(strings.ToUpper(strings.TrimSpace(bare)), "END:VCALENDAR") {
 		return true, "", nil
 	}
 	if len(strings.Trim(string(tail[max(0, len(tail)-4):]), "\x00")) == 0 {

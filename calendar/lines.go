@@ -71,7 +71,7 @@ type lexer struct {
 	lf     int    // the first line feed not before pos; len(text) when there is none
 	n      int    // lines begun so far
 	indent string // what the whole file is indented by
-	blanks bool   // every line ends in a blank that is not meant
+	pad    string // blanks that end every line and are not meant
 	ahead  *string
 }
 
@@ -104,10 +104,7 @@ func (l *lexer) physical() (line string, ok bool) {
 		seg = strings.TrimRight(seg, "\r")
 	}
 	seg = strings.TrimPrefix(seg, l.indent)
-	if l.blanks && seg != "" {
-		seg = strings.TrimRight(seg, " \t")
-	}
-	return seg, true
+	return strings.TrimSuffix(seg, l.pad), true
 }
 
 // unread gives a line back.
@@ -119,11 +116,25 @@ func (l *lexer) unread(line string) {
 // begin goes to the first line that begins a calendar, or an event alone, past
 // whatever a mail or a server put before it. found is "" when there is none.
 func (l *lexer) begin() (found string) {
+	start := *l
+	if found = l.beginOn(func() (string, bool) { return l.physical() }); found == "" {
+		*l = start // its very name may be folded
+		found = l.beginOn(func() (string, bool) {
+			line, ok := l.next()
+			return line.text, ok
+		})
+	}
+	return found
+}
+
+// beginOn does so with what next calls a line.
+func (l *lexer) beginOn(next func() (string, bool)) (found string) {
 	event := -1
 	var atEvent lexer
+	var eventLine string
 	for {
 		before := *l
-		line, ok := l.physical()
+		line, ok := next()
 		if !ok {
 			break
 		}
@@ -137,14 +148,14 @@ func (l *lexer) begin() (found string) {
 			return "VCALENDAR"
 		case "BEGIN:VEVENT":
 			if event < 0 {
-				event, atEvent = l.n, before
+				event, atEvent, eventLine = l.n, before, line
 			}
 		}
 	}
 	if event < 0 {
 		return ""
 	}
-	*l = atEvent
+	l.settle(atEvent, eventLine)
 	return "VEVENT"
 }
 
@@ -153,19 +164,17 @@ func (l *lexer) begin() (found string) {
 func (l *lexer) settle(before lexer, line string) {
 	*l = before
 	l.indent = line[:len(line)-len(strings.TrimLeft(line, " \t"))]
-	if strings.TrimRight(line, " \t") == line {
-		return
-	}
-	probe := before
-	for {
+	pad := line[len(strings.TrimRight(line, " \t")):]
+	for probe, bare := before, false; pad != ""; {
 		s, ok := probe.physical()
-		if !ok {
-			l.blanks = true
+		switch {
+		case !ok:
+			l.pad = pad
+			return
+		case bare: // more than the last line is without
 			return
 		}
-		if s != "" && s[len(s)-1] != ' ' && s[len(s)-1] != '\t' {
-			return
-		}
+		bare = s != "" && !strings.HasSuffix(s, pad)
 	}
 }
 

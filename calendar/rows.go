@@ -242,7 +242,7 @@ func (f *File) addEmpty(s *series, first *event) {
 	if slices.ContainsFunc(s.overrides, func(e *event) bool { return post.HasErrors(e.problems) }) && s.master == nil {
 		return
 	}
-	p := f.problem(first, "NO_INSTANCE", fmt.Sprintf("an instance from %s to %s: there is none", f.opt.Now.Format(time.DateOnly), f.opt.Now.Add(f.opt.Horizon).Format(time.DateOnly)), "")
+	p := f.problem(first, "NO_INSTANCE", fmt.Sprintf("no instance from %s to %s", f.opt.Now.Format(time.DateOnly), f.opt.Now.Add(f.opt.Horizon).Format(time.DateOnly)), "")
 	if s.master != nil && s.master.recurs() {
 		p.Hint = "the series is looked at again every day; what comes nearer is posted then"
 	}
@@ -253,7 +253,7 @@ func (f *File) addEmpty(s *series, first *event) {
 // addNotPost lists an event that is nobody's post, without telling what it says:
 // a calendar may hold a private life.
 func (f *File) addNotPost(e *event, why string) {
-	p := f.problem(e, "NOT_A_POST", "a post: "+why, "")
+	p := f.problem(e, "NOT_A_POST", "not taken for a post: "+why, "")
 	if !strings.HasPrefix(why, "it is marked") {
 		p.Hint = "to post it, add a category like LinkedIn, or begin its summary with [LinkedIn]; for calendars that hold nothing but posts set all_events_are_posts in the folder's defaults.yaml"
 	}
@@ -310,7 +310,9 @@ func (f *File) addInstance(in *instance, m *meaning, ps []post.Problem) {
 		r.Draft.Status = post.StatusDraft
 	}
 	f.cells(&r, e)
-	r.Cells[2] = in.zone.name()
+	if r.Cells[2] = in.zone.loc.String(); !post.HasErrors(r.Problems) {
+		r.Cells[2] = in.zone.name()
+	}
 	r.Cells[1] = local.Format("2006-01-02T15:04:05-07:00")
 	f.rows = append(f.rows, r)
 }

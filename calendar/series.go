@@ -15,6 +15,7 @@ type series struct {
 	uid       string
 	master    *event // nil when only overrides came
 	overrides []*event
+	at        map[stamp]int // of overrides, by what they override
 }
 
 // An instance is one time at which an event happens.
@@ -423,14 +424,20 @@ func (s *series) add(e *event) (clash *event) {
 		}
 		return nil
 	}
-	for i, o := range s.overrides {
-		if o.recurrence.at == e.recurrence.at && o.recurrence.utc == e.recurrence.utc && o.recurrence.zone == e.recurrence.zone && o.onward == e.onward {
-			if later(e, o) >= 0 {
-				s.overrides[i] = e
-			}
-			return nil
-		}
+	which := e.recurrence
+	if which.line = 0; e.onward {
+		which.line = 1
 	}
+	if i, ok := s.at[which]; ok {
+		if later(e, s.overrides[i]) >= 0 {
+			s.overrides[i] = e
+		}
+		return nil
+	}
+	if s.at == nil {
+		s.at = map[stamp]int{}
+	}
+	s.at[which] = len(s.overrides)
 	s.overrides = append(s.overrides, e)
 	return nil
 }

@@ -23,6 +23,26 @@ type component struct {
 	props    []property
 	children []*component
 	ended    bool // its END was there
+	lost     []lostLine
+}
+
+// A lostLine is a property that could not be read. An event without it would say
+// something else than was meant.
+type lostLine struct {
+	name  string
+	line  int
+	fault lineFault
+}
+
+// lose notes that a property of the open component was not read, where it
+// matters.
+func (t *tree) lose(name string, line int, fault lineFault) {
+	if len(t.stack) < 2 || t.deep > 0 || !wanted[name] || name == "ATTENDEE" || name == "CONFERENCE" {
+		return
+	}
+	if top := t.stack[len(t.stack)-1]; top.name != "VALARM" && len(top.lost) < 8 {
+		top.lost = append(top.lost, lostLine{name, line, fault})
+	}
 }
 
 // nests says which components may stand in which; any other BEGIN ends what is
@@ -98,10 +118,12 @@ func (t *tree) line(l *logical) error {
 	switch {
 	case l.cut:
 		t.say(l.line, "LINE_TOO_LONG", l.text[:min(len(l.text), 60)], string(faultTooLong))
+		t.lose(p.name, l.line, faultTooLong)
 		return nil
 	case fault != faultNone || !ok:
 		t.say(l.line, "BAD_LINE", l.text, string(fault))
 		if !ok || fault == faultNoColon {
+			t.lose(p.name, l.line, fault)
 			return nil
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/emersion/go-ical"
 
@@ -16,7 +15,9 @@ import (
 const ProdID = "-//postroom//postroom//EN"
 
 // refreshEvery is how often subscribers are asked to look again (RFC 7986 §5.7).
-const refreshEvery = 15 * time.Minute
+const refreshEvery = "PT15M"
+
+var textEscapes = strings.NewReplacer(`\`, `\\`, ";", `\;`, ",", `\,`)
 
 // A Feed writes post groups as a calendar that others subscribe to: what is
 // planned, and what became of it. The same group has the same UID for good.
@@ -30,16 +31,18 @@ func NewFeed(name string) *Feed {
 	cal := ical.NewCalendar()
 	cal.Props.SetText(ical.PropVersion, "2.0")
 	cal.Props.SetText(ical.PropProductID, ProdID)
-	cal.Props.SetText("METHOD", "PUBLISH")
-	cal.Props.SetText("NAME", line(name))
-	cal.Props.SetText("X-WR-CALNAME", line(name))
-	refresh := ical.NewProp("REFRESH-INTERVAL")
-	refresh.SetDuration(refreshEvery)
-	refresh.Params.Set("VALUE", "DURATION")
-	cal.Props.Set(refresh)
-	ttl := ical.NewProp("X-PUBLISHED-TTL")
-	ttl.Value = refresh.Value
-	cal.Props.Set(ttl)
+	set := func(name, value string) *ical.Prop {
+		p := ical.NewProp(name)
+		p.Value = value
+		cal.Props.Set(p)
+		return p
+	}
+	set("METHOD", "PUBLISH")
+	escaped := textEscapes.Replace(line(name))
+	set("NAME", escaped)
+	set("X-WR-CALNAME", escaped)
+	set("REFRESH-INTERVAL", refreshEvery).Params.Set("VALUE", "DURATION")
+	set("X-PUBLISHED-TTL", refreshEvery)
 	return &Feed{Name: name, cal: cal}
 }
 
