@@ -70,6 +70,7 @@ type lexer struct {
 	pos    int
 	lf     int    // the first line feed not before pos; len(text) when there is none
 	n      int    // lines begun so far
+	empty  int    // lines with nothing in them, passed over since
 	indent string // what the whole file is indented by
 	pad    string // blanks that end every line and are not meant
 	ahead  *string
@@ -95,13 +96,22 @@ func (l *lexer) physical() (line string, ok bool) {
 		}
 	}
 	seg := l.text[l.pos:l.lf]
-	l.n++
-	if cr := strings.IndexByte(seg, '\r'); cr >= 0 && strings.Trim(seg[cr:], "\r") != "" || cr >= 0 && l.lf == len(l.text) {
-		l.pos += cr + 1
-		seg = seg[:cr]
-	} else {
+	l.n += 1 + l.empty
+	l.empty = 0
+	if cr := strings.IndexByte(seg, '\r'); cr < 0 {
 		l.pos = l.lf + 1
-		seg = strings.TrimRight(seg, "\r")
+	} else {
+		end := cr + 1
+		for end < len(seg) && seg[end] == '\r' {
+			end++
+		}
+		if end == len(seg) && l.lf < len(l.text) {
+			l.pos = l.lf + 1
+		} else { // CR alone ends lines
+			l.pos += end
+			l.empty = end - cr - 1
+		}
+		seg = seg[:cr]
 	}
 	seg = strings.TrimPrefix(seg, l.indent)
 	return strings.TrimSuffix(seg, l.pad), true

@@ -278,7 +278,11 @@ var frontKeys = words("platforms media alt link title first-comment")
 func frontMatter(text string) (rest string, front map[string]string) {
 	front = map[string]string{}
 	lines := strings.Split(text, "\n")
+	left := 64 // lines
 	take := func(line string) bool {
+		if left--; left < 0 {
+			return false
+		}
 		key, value, ok := strings.Cut(line, ":")
 		key = strings.ToLower(strings.TrimSpace(key))
 		if !ok || !frontKeys[strings.ReplaceAll(key, " ", "-")] || strings.HasPrefix(value, "//") {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/postroom/postroom/internal/walltime"
@@ -98,13 +99,17 @@ func windowsZone(name string) (string, bool) {
 	if iana, ok := windowsZones[name]; ok {
 		return iana, true
 	}
-	for win, iana := range windowsZones {
-		if strings.EqualFold(win, name) {
-			return iana, true
-		}
-	}
-	return "", false
+	iana, ok := windowsByLower()[strings.ToLower(name)]
+	return iana, ok
 }
+
+var windowsByLower = sync.OnceValue(func() map[string]string {
+	m := make(map[string]string, len(windowsZones))
+	for name, iana := range windowsZones {
+		m[strings.ToLower(name)] = iana
+	}
+	return m
+})
 
 var offsetName = regexp.MustCompile(`(?i)^\(?(?:utc|gmt)?\s*([+-])(\d{1,2})(?::?(\d{2}))?\)?(?:\s.*)?$`)
 
