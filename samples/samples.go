@@ -14,7 +14,8 @@
 //	{{overlap Europe/Berlin}}  one that it gives twice
 //
 // They are written 2026-03-02T09:00, in the zone of the room. A word at the end
-// changes that: utc writes 2026-03-02T08:00:00Z, and de 02.03.2026 09:00.
+// changes that: utc writes 2026-03-02T08:00:00Z, de 02.03.2026 09:00, ics
+// 20260302T090000, utc ics 20260302T080000Z, and day 20260302.
 package samples
 
 import (
@@ -25,7 +26,7 @@ import (
 	"time"
 )
 
-//go:embed *.csv
+//go:embed *.csv *.ics
 var files embed.FS
 
 // A Sample is one calendar.
@@ -44,6 +45,9 @@ func All() []Sample {
 		{"campaign-200.csv", "acme", "200 rows that want the same few minutes, spread so that no channel is flooded"},
 		{"time-zones.csv", "acme", "a zone for each row, times that the change of clocks skips or gives twice"},
 		{"drafts-and-past.csv", "acme", "drafts, rows without a time, and times that are over"},
+		{"google-calendar.ics", "acme", "a calendar from Google: platforms before the summary, a series with one date moved and one left out, HTML in a text, a private entry that is nobody's post"},
+		{"outlook-calendar.ics", "acme", "a calendar from Outlook: colour categories are the platforms, a zone that only Outlook knows, a whole day, a tentative entry that waits for approval"},
+		{"apple-calendar.ics", "acme", "a calendar from Apple: platforms in the notes, a time on the hour that clocks skip, a meeting that is not posted"},
 		{"over-plan.csv", "blossom", "more than the starter plan allows: the first row that does not fit is named"},
 	}
 }
@@ -85,6 +89,8 @@ var layouts = map[string]string{
 	"":    "2006-01-02T15:04",
 	"utc": "2006-01-02T15:04:05Z",
 	"de":  "02.01.2006 15:04",
+	"ics": "20060102T150405", // with utc before it, 20060102T150405Z
+	"day": "20060102",
 }
 
 // resolve writes the time that a placeholder means, as seen at now.
@@ -97,6 +103,10 @@ func resolve(placeholder string, now time.Time) (string, error) {
 	if _, ok := layouts[words[len(words)-1]]; ok {
 		word, words = words[len(words)-1], words[:len(words)-1]
 	}
+	layout := layouts[word]
+	if word == "ics" && len(words) > 0 && words[len(words)-1] == "utc" {
+		word, words, layout = "utc", words[:len(words)-1], layout+"Z"
+	}
 	at, err := instant(words, now)
 	if err != nil {
 		return "", err
@@ -104,7 +114,7 @@ func resolve(placeholder string, now time.Time) (string, error) {
 	if word == "utc" {
 		at = at.UTC()
 	}
-	return at.Format(layouts[word]), nil
+	return at.Format(layout), nil
 }
 
 func instant(words []string, now time.Time) (time.Time, error) {
