@@ -24,13 +24,15 @@ import (
 //	waitfor GLOB REGEXP        waits until a file that matches holds it
 //	waitgone GLOB              waits until no file matches
 //
-// $MONTH is the next month but one, like 2026-05, and $TODAY this day.
+// $MONTH is the next month but one, like 2026-05, or 202605 as $MONTHC, and $TODAY
+// this day.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			now := time.Now().UTC()
+			e.Setenv("MONTHC", time.Date(now.Year(), now.Month()+2, 1, 0, 0, 0, 0, time.UTC).Format("200601"))
 			e.Setenv("MONTH", time.Date(now.Year(), now.Month()+2, 1, 0, 0, 0, 0, time.UTC).Format("2006-01"))
 			e.Setenv("TODAY", now.Format(time.DateOnly))
 			e.Setenv("TZ", "UTC")

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postroom/postroom/inbox"
+	"github.com/postroom/postroom/post"
+)
+
+// calendarRoom is a room whose clock is ahead by what is set.
+func calendarRoom(t *testing.T, ahead *time.Duration) *room {
+	t.Helper()
+	dir := t.TempDir()
+	writeText(t, filepath.Join(dir, configName), "timezone: UTC\ninbox: {settle: 1s}\naccounts:\n  acme:\n    calendar_key: \"${KEY}\"\n    connections:\n      - {id: twitter-1, driver: sandbox}\n  plain:\n    connections:\n      - {id: twitter-2, driver: sandbox}\n")
+	r, err := openRoom(t.Context(), dir, roomOptions{env: testEnv("KEY", "correct-horse-battery"), logTo: t.Output(), now: func() time.Time { return time.Now().Add(*ahead) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := r.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+func TestCalendarsAreTakenFromTheInboxAndTheirSeriesGoOn(t *testing.T) {
+	t.Parallel()
+	var ahead time.Duration
+	r := calendarRoom(t, &ahead)
+	now := time.Now().UTC().Truncate(time.Second)
+	file := filepath.Join(r.dir, "inbox", "acme", "twitter-1", "team.ics")
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeText(t, file, "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART:"+now.AddDate(0, 0, 1).Format("20060102T150405Z")+"\r\nRRULE:FREQ=WEEKLY\r\nCATEGORIES:Twitter\r\nSUMMARY:weekly\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n")
+	old := now.Add(-time.Hour)
+	if err := os.Chtimes(file, old, old); err != nil {
+		t.Fatal(err)
+	}
+	if err := inbox.New(r.inboxConfig(), &taker{room: r}, r.log).Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.groups(t, post.Filter{})); n != 13 {
+		t.Fatalf("%d posts, want 13 weeks", n)
+	}
+	for _, step := range []struct{ days, want int }{{0, 13}, {7, 14}, {7, 14}, {21, 16}} {
+		ahead = time.Duration(step.days) * 24 * time.Hour
+		if err := r.extendSeries(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(r.groups(t, post.Filter{})); n != step.want {
+			t.Errorf("after %d days %d posts, want %d", step.days, n, step.want)
+		}
+	}
+	// Its original is looked at again after a restart, and has not changed.
+	d := newDaemon(r)
+	if err := d.takeUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if held := r.groups(t, post.Filter{Held: true}); len(held) != 0 {
+		t.Errorf("%d posts are held", len(held))
+	}
+	if n, err := r.refresh(t.Context(), 10); err != nil {
+		t.Errorf("reports: %d, %v", n, err)
+	}
+	// A file that is cut off is waited for.
+	half := "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:2\r\n"
+	if ok, why, _ := (&taker{room: r}).Whole(inbox.File{Name: "half.ics", Body: strings.NewReader(half), Size: int64(len(half))}); ok || why == "" {
+		t.Errorf("half a calendar: whole %v, %q", ok, why)
+	}
+}
+
+func TestP8_TheCalendarFeedOpensWithItsKeyAlone(t *testing.T) {
+	t.Parallel()
+	r := calendarRoom(t, new(time.Duration))
+	now := time.Now().UTC()
+	g := post.Group{Account: "acme", Content: post.Content{Text: "Hello; calendar, \\ and\nmore"}, ScheduledAt: now.Add(time.Hour).Truncate(time.Second), Posts: []post.Post{{Account: "acme", Connection: "twitter-1", Status: post.StatusScheduled, DueAt: now.Add(time.Hour).Truncate(time.Second)}}}
+	if err := r.store.Create(t.Context(), &g, nil, "test"); err != nil {
+		t.Fatal(err)
+	}
+	h := newDaemon(r).handler()
+	get := func(path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		return w
+	}
+	w := get("/calendar/acme.ics?key=correct-horse-battery")
+	body := w.Body.String()
+	if w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/calendar") {
+		t.Fatalf("%d %v", w.Code, w.Header())
+	}
+	for _, want := range []string{"UID:" + g.ID.String() + "@postroom", `Hello\; calendar\, \\ and`, "REFRESH-INTERVAL;VALUE=DURATION:PT15M", "STATUS:CONFIRMED", "SUMMARY:[scheduled] twitter: "} {
+		if !strings.Contains(strings.ReplaceAll(body, "\r\n ", ""), want) {
+			t.Errorf("%s is missing in\n%s", want, body)
+		}
+	}
+	refused := get("/calendar/acme.ics?key=wrong")
+	for _, path := range []string{"/calendar/acme.ics", "/calendar/acme.ics?key=", "/calendar/plain.ics?key=", "/calendar/nobody.ics?key=x", "/calendar/acme?key=correct-horse-battery", "/calendar/..ics?key=x"} {
+		if w := get(path); w.Code != 404 || w.Body.String() != refused.Body.String() {
+			t.Errorf("%s: %d %q, want what a wrong key gets", path, w.Code, w.Body)
+		}
+	}
+}
