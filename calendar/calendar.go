@@ -128,7 +128,7 @@ func read(ctx context.Context, b []byte, o Options) (*File, error) {
 		f.note(post.Problem{Line: line, Code: code, Got: post.Shorten(got), Want: want})
 	}
 	t.opened = func(line int) {
-		cal = &vcalendar{line: line, props: map[string]string{}, zones: map[string]*ical.Component{}}
+		cal = &vcalendar{line: line, props: map[string]string{}, zones: map[string]*ical.Component{}, steps: budget{zoneSteps}}
 		f.cals = append(f.cals, cal)
 	}
 	t.property = func(p *property) {

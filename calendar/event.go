@@ -15,6 +15,7 @@ type vcalendar struct {
 	props  map[string]string // of the calendar itself, the first of each name
 	zones  map[string]*ical.Component
 	found  map[string]zone // by TZID
+	steps  budget          // left for the zones it defines
 	method string
 	base   zone // of floating times and whole days
 }

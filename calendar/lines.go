@@ -37,7 +37,7 @@ func decode(b []byte) (text, encoding string) {
 		b, _ = unicode.UTF16(order, unicode.UseBOM).NewDecoder().Bytes(b)
 	}
 	text = string(b)
-	if strings.ContainsAny(text, "\x00\x1a\u2028") || strings.Contains(text, "\ufeff") {
+	if strings.IndexByte(text, 0) >= 0 || strings.IndexByte(text, 0x1a) >= 0 || strings.Contains(text, "\ufeff") {
 		text = strings.NewReplacer("\x00", "", "\x1a", "", "\ufeff", "").Replace(text)
 	}
 	return text, encoding

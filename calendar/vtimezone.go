@@ -26,8 +26,11 @@ type onset struct {
 	name   string
 }
 
+// zoneSteps bounds the work on all the zones of one calendar.
+const zoneSteps = 200_000
+
 // zoneOf builds a zone from a VTIMEZONE.
-func zoneOf(c *ical.Component, name string) (*time.Location, error) {
+func zoneOf(c *ical.Component, name string, b *budget) (*time.Location, error) {
 	var onsets []onset
 	first, firstAt := 0, int64(math.MaxInt64)
 	for _, o := range c.Children {
@@ -40,7 +43,7 @@ func zoneOf(c *ical.Component, name string) (*time.Location, error) {
 		if !ok1 || !ok2 || !ok3 {
 			return nil, fmt.Errorf("%s without a readable DTSTART, TZOFFSETFROM and TZOFFSETTO", o.Name)
 		}
-		walls, err := observances(o, start.at, from)
+		walls, err := observances(o, start.at, from, b)
 		if err != nil {
 			return nil, err
 		}
@@ -67,9 +70,8 @@ func zoneOf(c *ical.Component, name string) (*time.Location, error) {
 }
 
 // observances lists the wall times at which an observance begins.
-func observances(o *ical.Component, start wall, from int) ([]wall, error) {
+func observances(o *ical.Component, start wall, from int, b *budget) ([]wall, error) {
 	out := []wall{start}
-	b := budget{steps: 20_000}
 	lo, hi := wallOf(zoneFrom, 1, 1, 0), wallOf(zoneTo, 1, 1, 0)
 	for _, p := range o.Props["RRULE"] {
 		r, err := parseRule(p.Value)
@@ -85,7 +87,7 @@ func observances(o *ical.Component, start wall, from int) ([]wall, error) {
 				until += wall(from)
 			}
 		}
-		err = r.expand(start, until, lo, hi, &b, func(w wall) bool {
+		err = r.expand(start, until, lo, hi, b, func(w wall) bool {
 			out = append(out, w)
 			return len(out) < 2000
 		})

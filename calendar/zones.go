@@ -52,7 +52,7 @@ func (c *vcalendar) find(tzid string) zone {
 				return zone{loc: loc, how: "X-LIC-LOCATION of " + name}
 			}
 		}
-		if loc, err := zoneOf(vtz, name); err == nil {
+		if loc, err := zoneOf(vtz, name, &c.steps); err == nil {
 			return zone{loc: loc, how: "as the calendar defines it"}
 		}
 	}
