@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -157,26 +158,67 @@ func sweepPlatform(t *testing.T) (*mastodontest.Server, []string) {
 	return s, []string{"SWEEP_SERVER=" + srv.URL, "SWEEP_TOKEN=a-token-for-the-sweep"}
 }
 
+// A sweptFile is a file to import, with what must come of it: 32 rows, of which 30
+// are accepted on two connections, one is held and one rejected.
+type sweptFile struct {
+	name  string
+	text  []byte
+	lines map[string]int // of the report, by the line of the row
+}
+
+// sweptCSV is a calendar of rows.
+func sweptCSV(now time.Time) sweptFile {
+	f := sweptFile{name: "week.csv", lines: map[string]int{"32": 1, "33": 1}}
+	later := now.Add(48 * time.Hour).UTC().Truncate(time.Minute)
+	f.text = append(f.text, "content,platforms,scheduled_time\n"...)
+	for i := range 30 {
+		f.lines[fmt.Sprint(i+2)] = 2
+		f.text = fmt.Appendf(f.text, "row number %d,twitter-1;linkedin-2,%s\n", i+1, later.Add(time.Duration(i)*time.Hour).Format("2006-01-02T15:04:05Z"))
+	}
+	f.text = fmt.Appendf(f.text, "bad platform,twiter-9,%s\n", later.Format("2006-01-02T15:04:05Z"))
+	f.text = fmt.Appendf(f.text, "long past,twitter-1,2020-01-01T10:00:00Z\n")
+	return f
+}
+
+// sweptICal is a calendar of events, the last five of them a series.
+func sweptICal(now time.Time) sweptFile {
+	f := sweptFile{name: "week.ics", lines: map[string]int{}}
+	f.text = append(f.text, "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n"...)
+	line := 3
+	event := func(reports int, at time.Time, categories, summary, more string) {
+		f.lines[fmt.Sprint(line)] = reports
+		text := fmt.Sprintf("BEGIN:VEVENT\r\nUID:%s\r\nDTSTART:%s\r\nCATEGORIES:%s\r\nSUMMARY:%s\r\n%sEND:VEVENT\r\n", summary, at.UTC().Format("20060102T150405Z"), categories, summary, more)
+		f.text = append(f.text, text...)
+		line += strings.Count(text, "\n")
+	}
+	later := now.Add(48 * time.Hour).Truncate(time.Minute)
+	for i := range 25 {
+		event(2, later.Add(time.Duration(i)*time.Hour), "twitter-1,linkedin-2", fmt.Sprintf("event number %d", i+1), "")
+	}
+	event(10, later.Add(30*time.Minute), "twitter-1,linkedin-2", "each day", "RRULE:FREQ=DAILY;COUNT=5\r\n")
+	event(1, later, "linkedn-2", "bad platform", "")
+	event(1, now.Add(-2*time.Hour), "twitter-1", "over since two hours", "")
+	f.text = append(f.text, "END:VCALENDAR\r\n"...)
+	return f
+}
+
 // TestP5_SweepOverImport stops an import everywhere: afterwards the file is in
 // whole and once, every row has its lines, and the original survives.
-func TestP5_SweepOverImport(t *testing.T) {
+func TestP5_SweepOverImport(t *testing.T) { sweepImport(t, sweptCSV(time.Now()), 31) }
+
+// TestP5_SweepOverCalendar does so with a calendar, whose series gives the same
+// words five times.
+func TestP5_SweepOverCalendar(t *testing.T) { sweepImport(t, sweptICal(time.Now()), 27) }
+
+func sweepImport(t *testing.T, file sweptFile, texts int) {
 	binary := needSweep(t)
-	var calendar strings.Builder
-	calendar.WriteString("content,platforms,scheduled_time\n")
-	later := time.Now().Add(48 * time.Hour).UTC().Truncate(time.Minute)
-	for i := range 30 {
-		fmt.Fprintf(&calendar, "row number %d,twitter-1;linkedin-2,%s\n", i+1, later.Add(time.Duration(i)*time.Hour).Format("2006-01-02T15:04:05Z"))
-	}
-	fmt.Fprintf(&calendar, "bad platform,twiter-9,%s\n", later.Format("2006-01-02T15:04:05Z"))
-	fmt.Fprintf(&calendar, "long past,twitter-1,2020-01-01T10:00:00Z\n")
-	original := []byte(calendar.String())
 	s := scenario{
 		recover: 2,
 		cmd:     func(dir string) []string { return []string{"--room", dir, "run", "--once"} },
 		prepare: func(t *testing.T, dir string) ([]string, func() error) {
 			sweepRoom(t, dir)
-			path := filepath.Join(dir, "inbox", "week.csv")
-			if err := os.WriteFile(path, original, 0o644); err != nil {
+			path := filepath.Join(dir, "inbox", file.name)
+			if err := os.WriteFile(path, file.text, 0o644); err != nil {
 				t.Fatal(err)
 			}
 			old := time.Now().Add(-time.Hour)
@@ -184,7 +226,7 @@ func TestP5_SweepOverImport(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, env := sweepPlatform(t)
-			return env, func() error { return checkImported(dir, original) }
+			return env, func() error { return checkImported(dir, file, texts) }
 		},
 	}
 	for _, f := range faults {
@@ -199,12 +241,12 @@ func TestP5_SweepOverImport(t *testing.T) {
 	}
 }
 
-// checkImported looks at a room in which week.csv was taken.
-func checkImported(dir string, original []byte) error {
+// checkImported looks at a room in which a file was taken.
+func checkImported(dir string, file sweptFile, texts int) error {
 	var found []string
 	for _, sub := range []string{"inbox", "archive", "rejected", "held"} {
 		err := filepath.WalkDir(filepath.Join(dir, sub), func(path string, e fs.DirEntry, err error) error {
-			if err == nil && e.Type().IsRegular() && strings.HasSuffix(path, ".csv") {
+			if err == nil && e.Type().IsRegular() && filepath.Base(path) == file.name {
 				found = append(found, path)
 			}
 			return err
@@ -216,7 +258,7 @@ func checkImported(dir string, original []byte) error {
 	if len(found) != 1 || !strings.Contains(found[0], "archive") {
 		return fmt.Errorf("P7: the original lies at %v, want once in archive", found)
 	}
-	if b, err := os.ReadFile(found[0]); err != nil || !bytes.Equal(b, original) {
+	if b, err := os.ReadFile(found[0]); err != nil || !bytes.Equal(b, file.text) {
 		return fmt.Errorf("P7: the original changed (%v)", err)
 	}
 	st, err := store.Open(filepath.Join(dir, "data", storeName), store.Options{})
@@ -243,14 +285,14 @@ func checkImported(dir string, original []byte) error {
 	for i := range gs {
 		seen[gs[i].Text]++
 	}
-	if len(gs) != 31 || len(seen) != 31 {
-		return fmt.Errorf("P1, P5: %d groups with %d texts, want 31 of each", len(gs), len(seen))
+	if len(gs) != 31 || len(seen) != texts {
+		return fmt.Errorf("P1, P5: %d groups with %d texts, want 31 with %d", len(gs), len(seen), texts)
 	}
-	return checkReport(filepath.Join(dir, "reports", "acme", "week.csv.report.csv"))
+	return checkReport(filepath.Join(dir, "reports", "acme", file.name+".report.csv"), file.lines)
 }
 
 // checkReport counts the lines of each row.
-func checkReport(path string) error {
+func checkReport(path string, want map[string]int) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("P4: %w", err)
@@ -265,14 +307,8 @@ func checkReport(path string) error {
 	for _, r := range recs[1:] {
 		lines[r[at]]++
 	}
-	for n := 2; n <= 33; n++ {
-		want := 2
-		if n > 31 {
-			want = 1
-		}
-		if got := lines[fmt.Sprint(n)]; got != want {
-			return fmt.Errorf("P4: line %d has %d lines in the report, want %d", n, got, want)
-		}
+	if !maps.Equal(lines, want) {
+		return fmt.Errorf("P4: lines of the report, by the line of the row: %v, want %v", lines, want)
 	}
 	return nil
 }
