@@ -71,7 +71,6 @@ func (o *Options) unusable(line int, code, got, want, hint string) *Unusable {
 // A File is a calendar file that was read.
 type File struct {
 	opt       Options
-	encoding  string
 	cals      []*vcalendar
 	series    []*series
 	byUID     map[string]*series
@@ -114,8 +113,7 @@ func read(ctx context.Context, b []byte, o Options) (*File, error) {
 		o.mostInstances = mostInstances
 	}
 	f := &File{opt: o, byUID: map[string]*series{}, unnamed: map[string]int{}, passed: map[string]int{}, steps: fileSteps}
-	var text string
-	text, f.encoding = decode(b)
+	text := decode(b)
 	lex := newLexer(text)
 	found := lex.begin()
 	if found == "" {
@@ -155,7 +153,7 @@ func read(ctx context.Context, b []byte, o Options) (*File, error) {
 		}
 		return nil
 	}
-	t.closed = func(int, bool) { f.settle(cal) }
+	t.closed = func() { f.settle(cal) }
 	if err := t.read(); err != nil {
 		return nil, err
 	}
@@ -212,7 +210,6 @@ func (f *File) addEvent(cal *vcalendar, c *component) {
 		f.fail(e, lost.line, lost.name, "", string(lost.fault), "shorten it, or mend the line")
 	}
 	if e.uid == "" {
-		e.noUID = true
 		e.uid = f.makeUID(e)
 		f.warn(e, e.line, "UID", "", "a UID: without one, an edited event is a new post")
 	}
@@ -384,6 +381,5 @@ func Whole(ctx context.Context, r io.ReaderAt, size int64) (ok bool, missing str
 
 // Looks reports whether a file that begins like this is a calendar.
 func Looks(head []byte) bool {
-	text, _ := decode(head)
-	return newLexer(text).begin() != ""
+	return newLexer(decode(head)).begin() != ""
 }

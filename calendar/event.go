@@ -28,7 +28,6 @@ type event struct {
 	cut  bool // the file ended inside it
 
 	uid        string
-	noUID      bool
 	sequence   int
 	modifiedAt time.Time
 	start      stamp

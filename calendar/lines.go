@@ -12,8 +12,7 @@ import (
 // decode makes a text of a file's bytes: UTF-16 by its mark or by its NULs, else
 // as it is, without marks and without what is in no text. What is not UTF-8 stays
 // for later: only whole lines tell what it is.
-func decode(b []byte) (text, encoding string) {
-	encoding = "UTF-8"
+func decode(b []byte) string {
 	order, wide := unicode.LittleEndian, false
 	switch {
 	case bytes.HasPrefix(b, []byte("\xef\xbb\xbf")):
@@ -32,15 +31,14 @@ func decode(b []byte) (text, encoding string) {
 		}
 	}
 	if wide {
-		encoding = "UTF-16"
 		// The decoder replaces what is broken, and so never fails.
 		b, _ = unicode.UTF16(order, unicode.UseBOM).NewDecoder().Bytes(b)
 	}
-	text = string(b)
+	text := string(b)
 	if strings.IndexByte(text, 0) >= 0 || strings.IndexByte(text, 0x1a) >= 0 || strings.Contains(text, "\ufeff") {
 		text = strings.NewReplacer("\x00", "", "\x1a", "", "\ufeff", "").Replace(text)
 	}
-	return text, encoding
+	return text
 }
 
 // zeros counts the NULs at even and at odd places.

@@ -78,6 +78,7 @@ func (f *File) mean(e *event) *meaning {
 	}
 	if m.cancelled {
 		m.problems = nil // nothing is posted, whatever is wrong with it
+		m.status = post.StatusCancelled
 	} else if m.content.Text == "" && len(m.content.Media) == 0 {
 		tell(post.SeverityError, e.line, "DESCRIPTION", "", "a text: the event has neither summary nor description", "write what the post says", "NO_CONTENT")
 	}
@@ -124,11 +125,8 @@ func backLink(u string) bool {
 	return slices.ContainsFunc(backLinks, func(part string) bool { return strings.Contains(u, part) })
 }
 
-// A placed name is a platform as written, and where.
-type placedName struct {
-	name, field string
-	sure        bool // it can be nothing but a platform
-}
+// A placedName is a platform as written, and where.
+type placedName struct{ name, field string }
 
 var (
 	bracketed  = regexp.MustCompile(`^\s*\[([^\][]{1,80})\]\s*`)
@@ -142,26 +140,26 @@ var (
 // title comes back without what named a platform.
 func (f *File) platformsOf(e *event, front map[string]string, m *meaning) (title string, names []placedName, explicit bool) {
 	title = e.summary
-	list := func(s, field string, sure bool) (out []placedName) {
+	list := func(s, field string) (out []placedName) {
 		for n := range strings.FieldsFuncSeq(s, separators) {
 			if n = strings.TrimSpace(n); n != "" {
-				out = append(out, placedName{n, field, sure})
+				out = append(out, placedName{n, field})
 			}
 		}
 		return out
 	}
 	cut, head := f.cutPrefix(title)
 	if e.platforms != "" {
-		return cut, list(e.platforms, "X-POST-PLATFORMS", true), true
+		return cut, list(e.platforms, "X-POST-PLATFORMS"), true
 	}
 	if front["platforms"] != "" {
-		return cut, list(front["platforms"], "Platforms", true), true
+		return cut, list(front["platforms"], "Platforms"), true
 	}
 	for _, c := range e.categories {
 		known, near := f.isPlatform(c)
 		switch {
 		case known:
-			names = append(names, placedName{c, "CATEGORIES", true})
+			names = append(names, placedName{c, "CATEGORIES"})
 		case near != "":
 			m.problems = append(m.problems, post.Problem{
 				File: f.opt.Name, Line: e.line, UID: e.uid, Field: "CATEGORIES", Got: post.Shorten(c), Want: "a platform spelled right, or another category", Hint: "did you mean " + near + "?", Code: "UNKNOWN_PLATFORM",
@@ -174,11 +172,11 @@ func (f *File) platformsOf(e *event, front map[string]string, m *meaning) (title
 	}
 	if len(head) > 0 {
 		for _, h := range head {
-			names = append(names, placedName{h, "SUMMARY", true})
+			names = append(names, placedName{h, "SUMMARY"})
 		}
 		return cut, names, true
 	}
-	if places := list(e.location, "LOCATION", true); len(places) > 0 && !slices.ContainsFunc(places, func(p placedName) bool { known, _ := f.isPlatform(p.name); return !known }) {
+	if places := list(e.location, "LOCATION"); len(places) > 0 && !slices.ContainsFunc(places, func(p placedName) bool { known, _ := f.isPlatform(p.name); return !known }) {
 		return title, places, true
 	}
 	return title, nil, false
@@ -241,7 +239,7 @@ func (m *meaning) resolve(f *File, e *event, names []placedName, tell func(post.
 	if len(names) == 0 && !post.HasErrors(m.problems) {
 		for n := range strings.FieldsFuncSeq(e.cal.props["X-POST-DEFAULT-PLATFORMS"]+","+e.cal.props["CATEGORIES"], separators) {
 			if known, _ := f.isPlatform(strings.TrimSpace(n)); known {
-				names = append(names, placedName{strings.TrimSpace(n), "X-POST-DEFAULT-PLATFORMS", true})
+				names = append(names, placedName{strings.TrimSpace(n), "X-POST-DEFAULT-PLATFORMS"})
 			}
 		}
 		if len(names) == 0 {

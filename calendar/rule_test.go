@@ -2,6 +2,7 @@ package calendar
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -207,17 +208,9 @@ func TestSeriesSetsAndOverrides(t *testing.T) {
 			}
 			got = append(got, r.Draft.At.Format("0102T1504"))
 		}
-		sortWords(got)
+		slices.Sort(got)
 		if s := strings.Join(got, " "); s != tc.want {
 			t.Errorf("%s:\n got %s\nwant %s", name, s, tc.want)
-		}
-	}
-}
-
-func sortWords(s []string) {
-	for i := range s {
-		for j := i; j > 0 && s[j] < s[j-1]; j-- {
-			s[j], s[j-1] = s[j-1], s[j]
 		}
 	}
 }

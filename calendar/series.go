@@ -76,7 +76,7 @@ func (f *File) instances(s *series, from, to time.Time) []instance {
 			continue // a shift
 		}
 		seen[o.key] = true
-		id := f.idOf(s, e, o)
+		id := o.id(cmp.Or(s.master, e))
 		if !f.names(s, o) {
 			f.warn(e, e.recurrence.line, "RECURRENCE-ID", id, "a time that the series of this UID gives: it gives none such, so this event is not posted")
 			continue
@@ -142,14 +142,6 @@ func (o *occurrence) id(master *event) string {
 		return o.wall.utc().Format("20060102T150405")
 	}
 	return time.Unix(o.key, 0).UTC().Format("20060102T150405Z")
-}
-
-// idOf names the instance that an override is of.
-func (f *File) idOf(s *series, e *event, o occurrence) string {
-	if s.master == nil {
-		return o.id(e)
-	}
-	return o.id(s.master)
 }
 
 // names reports whether a series has an instance of that key, before exceptions.

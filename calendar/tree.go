@@ -69,12 +69,12 @@ type tree struct {
 	truncated bool
 	implied   bool // the file has events and no VCALENDAR
 
-	opened    func(line int)             // a calendar begins
-	component func(c *component) error   // a component of the calendar
-	property  func(p *property)          // a property of the calendar
-	closed    func(line int, whole bool) // the calendar ends
-	last      *property                  // of the open component
-	more      []string                   // lines to be joined to last
+	opened    func(line int)           // a calendar begins
+	component func(c *component) error // a component of the calendar
+	property  func(p *property)        // a property of the calendar
+	closed    func()                   // the calendar ends
+	last      *property                // of the open component
+	more      []string                 // lines to be joined to last
 	moreBytes int
 }
 
@@ -222,7 +222,7 @@ func (t *tree) pop(ended bool) error {
 		for i := range c.props {
 			t.property(&c.props[i])
 		}
-		t.closed(c.line, ended)
+		t.closed()
 	case 1:
 		return t.component(c)
 	default:

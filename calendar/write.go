@@ -21,12 +21,9 @@ var textEscapes = strings.NewReplacer(`\`, `\\`, ";", `\;`, ",", `\,`)
 
 // A Feed writes post groups as a calendar that others subscribe to: what is
 // planned, and what became of it. The same group has the same UID for good.
-type Feed struct {
-	Name string // shown by calendar programs
-	cal  *ical.Calendar
-}
+type Feed struct{ cal *ical.Calendar }
 
-// NewFeed begins a calendar.
+// NewFeed begins a calendar, under the name that calendar programs show.
 func NewFeed(name string) *Feed {
 	cal := ical.NewCalendar()
 	cal.Props.SetText(ical.PropVersion, "2.0")
@@ -43,7 +40,7 @@ func NewFeed(name string) *Feed {
 	set("X-WR-CALNAME", escaped)
 	set("REFRESH-INTERVAL", refreshEvery).Params.Set("VALUE", "DURATION")
 	set("X-PUBLISHED-TTL", refreshEvery)
-	return &Feed{Name: name, cal: cal}
+	return &Feed{cal}
 }
 
 // Add puts a group into the calendar. One without a time has no place there.

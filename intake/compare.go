@@ -16,6 +16,8 @@ type settledRow struct {
 	group post.ID
 	imp   post.ID
 	was   int // its row there
+
+	stored revision // of an event that came in an older one
 }
 
 type settledWhy uint8
@@ -62,6 +64,7 @@ func (j *job) compare(ctx context.Context) error {
 		j.marks[n] &^= settled | changed | planned
 	}
 	j.settled, j.replace, j.cancel, j.freed, j.dropped = nil, nil, nil, nil, 0
+	j.behind = map[string]bool{}
 	account, lineage := j.req.Account.ID, j.req.Place.Lineage
 	prev, found, err := j.in.store.LatestImport(ctx, account, lineage)
 	if err != nil {
@@ -96,6 +99,15 @@ func (j *job) compare(ctx context.Context) error {
 		}
 		if err := j.revoke(ctx, matched); err != nil {
 			return err
+		}
+		if j.cal != nil {
+			known := map[uint32]bool{}
+			for _, m := range ms {
+				known[keys[m.At].row] = true
+			}
+			if err := j.ignoreOlder(ctx, known); err != nil {
+				return err
+			}
 		}
 	}
 	twins := sorted(j.count(), func(n int) (uint64, bool) { return j.ids[n].twin, j.marks[n]&(bad|settled|revoked) == 0 })

@@ -69,7 +69,6 @@ func (j *job) surveyEvent(r *row, bad bool) (m mark, err error) {
 	e := r.event
 	if e.Cancelled {
 		m |= revoked
-		r.Draft.Status = post.StatusCancelled // so that its version is another than the post's
 	}
 	if j.uids == nil {
 		j.uids = map[string]bool{}
@@ -102,6 +101,15 @@ func (j *job) revoke(ctx context.Context, matched map[uint32]settledRow) error {
 			return err
 		}
 		s.row = uint32(n)
+		old, err := j.stale(ctx, &s)
+		if err != nil {
+			return err
+		}
+		if old {
+			s.why = older
+			j.settle(s)
+			continue
+		}
 		switch fate(&g) {
 		case fateEditable:
 			s.why = tookBack
@@ -130,13 +138,40 @@ func (j *job) stale(ctx context.Context, s *settledRow) (bool, error) {
 		return false, err
 	}
 	rev := j.revisions[s.row]
-	switch {
-	case rev.sequence != rows[0].Sequence:
-		return rev.sequence < rows[0].Sequence, nil
-	case rev.modifiedAt.IsZero() || rows[0].ModifiedAt.IsZero():
+	stored := revision{sequence: rows[0].Sequence, modifiedAt: rows[0].ModifiedAt}
+	if !rev.before(stored) {
 		return false, nil
 	}
-	return rev.modifiedAt.Before(rows[0].ModifiedAt), nil
+	j.behind[rev.uid] = true
+	s.stored = stored
+	return true, nil
+}
+
+// ignoreOlder settles the instances that an older revision of a series has at
+// times that the stored one does not. The stored one is that of the revision
+// before.
+func (j *job) ignoreOlder(ctx context.Context, matched map[uint32]bool) error {
+	least := map[string]revision{}
+	for r, err := range j.in.rows(ctx, j.prev.ID) {
+		if err != nil {
+			return err
+		}
+		if r.UID == "" || r.Group.IsZero() && r.Decision != post.Unchanged {
+			continue
+		}
+		rev := revision{sequence: r.Sequence, modifiedAt: r.ModifiedAt}
+		if have, ok := least[r.UID]; !ok || rev.before(have) {
+			least[r.UID] = rev
+		}
+	}
+	for n, m := range j.marks {
+		rev := j.revisions[uint32(n)]
+		if stored, ok := least[rev.uid]; m&(bad|settled|revoked) == 0 && !matched[uint32(n)] && ok && rev.before(stored) {
+			j.behind[rev.uid] = true
+			j.settle(settledRow{row: uint32(n), why: older, imp: j.prev.ID, stored: stored})
+		}
+	}
+	return nil
 }
 
 // A revision is how a calendar counts the changes of an event.
@@ -144,6 +179,15 @@ type revision struct {
 	sequence   int
 	modifiedAt time.Time
 	uid        string
+}
+
+// before reports whether r is an older revision than o: by its SEQUENCE, and by
+// LAST-MODIFIED where that is the same and both say when (INGEST §6.5).
+func (r revision) before(o revision) bool {
+	if r.sequence != o.sequence || r.modifiedAt.IsZero() || o.modifiedAt.IsZero() {
+		return r.sequence < o.sequence
+	}
+	return r.modifiedAt.Before(o.modifiedAt)
 }
 
 // goneEvents deals with what earlier revisions of the calendar brought and this
@@ -166,7 +210,7 @@ func (j *job) goneEvents(ctx context.Context, gone map[post.ID]bool) error {
 		case f == fateLive || f == fateInDoubt:
 			live[uid] = append(live[uid], g)
 		case f != fateEditable || !j.cal.Complete() || g.RequestedAt.Before(j.req.Now):
-		case known && whole && (!series || g.RequestedAt.Before(horizon)):
+		case known && whole && !j.behind[uid] && (!series || g.RequestedAt.Before(horizon)):
 			j.cancel = append(j.cancel, id)
 			j.free(&g)
 			j.dropped++
@@ -247,12 +291,10 @@ func instanceID(s string) bool {
 	return false
 }
 
-// over rejects an event that was over long ago when its calendar came.
+// over reports whether an event was over so long ago when its calendar came that it
+// is not even held.
 func (w *writer) over(r *row, s *scheduler.Slot) bool {
-	if w.cal == nil || s.Why&scheduler.WhyOld == 0 || w.req.Now.Sub(r.Draft.At) <= w.past {
-		return false
-	}
-	return true
+	return w.cal != nil && s.Why&scheduler.WhyOld != 0 && w.req.Now.Sub(r.Draft.At) > w.past
 }
 
 // Extend takes a calendar again whose series reach further by now, from its
@@ -293,8 +335,7 @@ func (in *Intake) Extend(ctx context.Context, imp post.Import, req Request) (Res
 			return Result{}, nil
 		}
 		res, err := j.attempt(ctx)
-		var full *post.CapExceeded
-		if n < attempts && (errors.As(err, &full) || errors.Is(err, post.ErrConflict)) {
+		if err != nil && j.again(ctx, n, err) {
 			continue
 		}
 		return res, err

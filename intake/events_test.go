@@ -2,6 +2,7 @@ package intake_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,16 +44,8 @@ func (d *desk) waiting() []string {
 		}
 		cursor = next
 	}
-	sortStrings(out)
+	slices.Sort(out)
 	return out
-}
-
-func sortStrings(s []string) {
-	for i := range s {
-		for j := i; j > 0 && s[j] < s[j-1]; j-- {
-			s[j], s[j-1] = s[j-1], s[j]
-		}
-	}
 }
 
 func (d *desk) wantWaiting(want ...string) {
@@ -137,6 +130,43 @@ func TestAnOlderRevisionOfAnEventIsIgnored(t *testing.T) {
 	d.wantWaiting("03-03T09:00 second")
 	d.take("team.ics", ics(vevent("1", "20260306T090000Z", "third", "SEQUENCE:3")), post.Counts{Rows: 1, Accepted: 1, Updated: 1})
 	d.wantWaiting("03-06T09:00 third")
+}
+
+func TestAnOlderRevisionOfASeriesMovesNothing(t *testing.T) {
+	d := newDesk(t)
+	now := vevent("s", "20260303T100000Z", "weekly", "RRULE:FREQ=WEEKLY;COUNT=2", "SEQUENCE:3")
+	d.take("team.ics", ics(now), post.Counts{Rows: 2, Accepted: 2})
+	d.take("old.ics", ics(vevent("s", "20260303T090000Z", "weekly", "RRULE:FREQ=WEEKLY;COUNT=3", "SEQUENCE:2")), post.Counts{Rows: 3, Unchanged: 3})
+	d.wantWaiting("03-03T10:00 weekly", "03-10T10:00 weekly")
+	// Not even when it comes again after that.
+	d.take("older.ics", ics(vevent("s", "20260303T080000Z", "weekly", "RRULE:FREQ=WEEKLY;COUNT=1", "SEQUENCE:1")), post.Counts{Rows: 1, Unchanged: 1})
+	d.wantWaiting("03-03T10:00 weekly", "03-10T10:00 weekly")
+	// Nor does an older message take it back.
+	cancel := strings.Replace(ics(vevent("s", "20260303T100000Z", "weekly", "RECURRENCE-ID:20260303T100000Z", "SEQUENCE:1")), "VERSION:2.0", "VERSION:2.0\r\nMETHOD:CANCEL", 1)
+	d.take("cancel.ics", cancel, post.Counts{Rows: 1, Unchanged: 1})
+	d.wantWaiting("03-03T10:00 weekly", "03-10T10:00 weekly")
+}
+
+func TestPicturesInsideACalendarArePinned(t *testing.T) {
+	d := newDesk(t)
+	req := d.request("team.ics", ics(vevent("1", "20260303T090000Z", "one", "ATTACH;ENCODING=BASE64;VALUE=BINARY;FMTTYPE=image/gif:R0lGODlhAQABAAAAACw=")))
+	pinned := map[string]string{}
+	req.Pin = func(path string, data []byte) error {
+		pinned[path] = string(data)
+		return nil
+	}
+	res, err := d.intake.Import(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, data := range pinned {
+		if !strings.HasPrefix(data, "GIF89a") || !strings.HasSuffix(path, ".gif") {
+			t.Errorf("%s: %q", path, data)
+		}
+	}
+	if len(pinned) != 1 {
+		t.Errorf("%d pictures (%v)", len(pinned), res.Problems)
+	}
 }
 
 func TestP2_APublishedEventIsNeverTouched(t *testing.T) {

@@ -195,19 +195,27 @@ func (in *Intake) take(ctx context.Context, req Request, keep bool) (Result, err
 	}
 	for n := 1; ; n++ {
 		res, err := j.attempt(ctx)
-		var full *post.CapExceeded
 		switch {
 		case err == nil:
 			return res, nil
 		case errors.Is(err, post.ErrDuplicate):
 			res, _, err := in.known(ctx, req, j.digest, keep)
 			return res, err
-		case n < attempts && (errors.As(err, &full) || errors.Is(err, post.ErrConflict)):
-			in.log.InfoContext(ctx, "planning again", "file", req.Name, "err", err)
-			continue
+		case !j.again(ctx, n, err):
+			return Result{}, err
 		}
-		return Result{}, err
 	}
+}
+
+// again reports whether a file is to be planned anew after the n-th attempt: the
+// store moved on between plan and seal.
+func (j *job) again(ctx context.Context, n int, err error) bool {
+	var full *post.CapExceeded
+	if n >= attempts || !errors.As(err, &full) && !errors.Is(err, post.ErrConflict) {
+		return false
+	}
+	j.in.log.InfoContext(ctx, "planning again", "file", j.req.Name, "err", err)
+	return true
 }
 
 // meet hashes the file and looks it over. done is true for a file that ends here:

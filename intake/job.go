@@ -32,6 +32,7 @@ type job struct {
 	uids      map[string]bool // whether the file says all there is of an event
 	revisions map[uint32]revision
 	words     map[uint32]uint64  // the hash of what a row says
+	behind    map[string]bool    // by UID: the file has an older revision than the store
 	lost      map[string]post.ID // by UID: a group of those dropped
 	dropped   int                // instances of series that are no more
 	extends   *post.Import       // the import whose series are laid out further

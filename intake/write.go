@@ -139,6 +139,9 @@ func (w *writer) row(ctx context.Context, r *row) error {
 		s := w.settled[w.settle]
 		w.settle++
 		row.Decision, row.Group, row.Why = post.Unchanged, s.group, w.whySettled(ctx, s)
+		if s.why == older { // the newer revision stays the one to be compared with
+			row.Sequence, row.ModifiedAt = s.stored.sequence, s.stored.modifiedAt
+		}
 	case m&revoked != 0:
 		row.Decision = post.Rejected
 		row.Problems = append(row.Problems, post.Problem{File: w.req.Name, Line: r.Line, UID: r.UID, Code: "EVENT_CANCELLED", Want: "an event that takes place: it is cancelled in the calendar, and nothing was stored of it"})

@@ -16,18 +16,8 @@ import (
 // calendarRoom is a room whose clock is ahead by what is set.
 func calendarRoom(t *testing.T, ahead *time.Duration) *room {
 	t.Helper()
-	dir := t.TempDir()
-	writeText(t, filepath.Join(dir, configName), "timezone: UTC\ninbox: {settle: 1s}\naccounts:\n  acme:\n    calendar_key: \"${KEY}\"\n    connections:\n      - {id: twitter-1, driver: sandbox}\n  plain:\n    connections:\n      - {id: twitter-2, driver: sandbox}\n")
-	r, err := openRoom(t.Context(), dir, roomOptions{env: testEnv("KEY", "correct-horse-battery"), logTo: t.Output(), now: func() time.Time { return time.Now().Add(*ahead) }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return r
+	config := "timezone: UTC\ninbox: {settle: 1s}\naccounts:\n  acme:\n    calendar_key: \"${KEY}\"\n    connections:\n      - {id: twitter-1, driver: sandbox}\n  plain:\n    connections:\n      - {id: twitter-2, driver: sandbox}\n"
+	return newRoomOf(t, config, roomOptions{env: testEnv("KEY", "correct-horse-battery"), logTo: t.Output(), now: func() time.Time { return time.Now().Add(*ahead) }})
 }
 
 func TestCalendarsAreTakenFromTheInboxAndTheirSeriesGoOn(t *testing.T) {

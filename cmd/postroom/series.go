@@ -76,7 +76,7 @@ func (r *room) extend(ctx context.Context, imp *post.Import) error {
 	if len(r.accounts(imp.Account)) == 0 {
 		return nil // no longer in the config: nothing of it is posted
 	}
-	original, err := r.openOriginal(imp.Archive)
+	original, err := r.original(imp.Archive)
 	if err != nil {
 		return err
 	}
@@ -94,10 +94,6 @@ func (r *room) extend(ctx context.Context, imp *post.Import) error {
 		r.log.InfoContext(ctx, "series laid out further", "file", imp.Name, "accepted", res.Import.Counts.Accepted)
 	}
 	return err
-}
-
-func (r *room) openOriginal(archive string) (*os.File, error) {
-	return os.Open(filepath.Join(r.dir, filepath.FromSlash(archive)))
 }
 
 // pin keeps a picture that came inside a calendar in the media folder. Its name

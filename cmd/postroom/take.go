@@ -83,56 +83,60 @@ func (t *taker) Changed(ctx context.Context, f inbox.File) error {
 		return nil
 	}
 	r := t.room
-	imp, found, err := r.importAt(ctx, f.Path)
-	if err == nil && !found {
-		imp, found, err = r.importOf(ctx, f)
-	}
-	if err != nil || !found {
+	imps, err := r.importsOf(ctx, f)
+	if err != nil || len(imps) == 0 {
 		return err
 	}
 	digest, err := intake.Digest(ctx, f.Body, f.Size)
-	if err != nil || intake.SameFile(&imp, digest) {
-		return err
-	}
-	n, err := r.store.HoldImport(ctx, imp.ID, "the file went on changing after it was taken: drop it again when it is complete", "inbox")
 	if err != nil {
 		return err
 	}
-	r.log.Warn("a file changed after it was taken: its waiting posts are held", "file", f.Name, "held", n)
+	held := 0
+	for i := range imps {
+		if intake.SameFile(&imps[i], digest) {
+			continue
+		}
+		n, err := r.store.HoldImport(ctx, imps[i].ID, "the file went on changing after it was taken: drop it again when it is complete", "inbox")
+		if err != nil {
+			return err
+		}
+		held += n
+	}
+	if held > 0 {
+		r.log.Warn("a file changed after it was taken: its waiting posts are held", "file", f.Name, "held", held)
+	}
 	return nil
 }
 
-// importAt finds the import whose original lies at a path.
-func (r *room) importAt(ctx context.Context, path string) (post.Import, bool, error) {
-	rel, err := filepath.Rel(r.dir, path)
+// importsOf finds the imports whose original is a file: where it was archived,
+// also those that laid out its series further, or still in the inbox.
+func (r *room) importsOf(ctx context.Context, f inbox.File) ([]post.Import, error) {
+	rel, err := filepath.Rel(r.dir, f.Path)
 	if err != nil {
-		return post.Import{}, false, err
+		return nil, err
 	}
+	rel = filepath.ToSlash(rel)
+	req, hold, err := r.request(f.Folder, f.Name, f.Body, f.Size)
+	if err != nil {
+		return nil, err
+	}
+	var found []post.Import
 	for cursor := ""; ; {
 		imps, next, err := r.store.Imports(ctx, "", cursor, 100)
 		if err != nil {
-			return post.Import{}, false, err
+			return nil, err
 		}
 		for _, imp := range imps {
-			if imp.Archive == filepath.ToSlash(rel) {
-				return imp, true, nil
+			unfiled := imp.Archive == "" && hold == "" && imp.Account == req.Account.ID && imp.Report == req.Report
+			if imp.Archive == rel || unfiled {
+				found = append(found, imp)
 			}
 		}
 		if next == "" {
-			return post.Import{}, false, nil
+			return found, nil
 		}
 		cursor = next
 	}
-}
-
-// importOf finds the import of a file that still lies in the inbox.
-func (r *room) importOf(ctx context.Context, f inbox.File) (post.Import, bool, error) {
-	req, hold, err := r.request(f.Folder, f.Name, f.Body, f.Size)
-	if err != nil || hold != "" {
-		return post.Import{}, false, err
-	}
-	imp, found, err := r.store.LatestImport(ctx, req.Account.ID, req.Place.Lineage)
-	return imp, found && imp.Archive == "", err
 }
 
 // take takes a file and says in the log what became of it.

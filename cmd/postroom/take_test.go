@@ -17,9 +17,15 @@ import (
 // name.
 func newRoom(t *testing.T) *room {
 	t.Helper()
+	return newRoomOf(t, "timezone: UTC\ninbox: {settle: 1s}\naccounts:\n  acme:\n    connections:\n      - {id: twitter-1, driver: sandbox}\n      - {id: mastodon-acme.social, driver: sandbox}\n", roomOptions{env: testEnv(), logTo: t.Output()})
+}
+
+// newRoomOf opens a room with a config.
+func newRoomOf(t *testing.T, config string, o roomOptions) *room {
+	t.Helper()
 	dir := t.TempDir()
-	writeText(t, filepath.Join(dir, configName), "timezone: UTC\ninbox: {settle: 1s}\naccounts:\n  acme:\n    connections:\n      - {id: twitter-1, driver: sandbox}\n      - {id: mastodon-acme.social, driver: sandbox}\n")
-	r, err := openRoom(t.Context(), dir, roomOptions{env: testEnv(), logTo: t.Output()})
+	writeText(t, filepath.Join(dir, configName), config)
+	r, err := openRoom(t.Context(), dir, o)
 	if err != nil {
 		t.Fatal(err)
 	}
