@@ -132,7 +132,7 @@ accounts:
 		t.Errorf("connections: got %v", got)
 	}
 	m, s := a.Connections[0], a.Connections[1]
-	if m.Driver != "mastodon" || m.Token.Reveal() != configCanary || m.Server != "https://mastodon.social" {
+	if own, ok := m.Settings.(*mastodonSettings); !ok || m.Driver != "mastodon" || own.Token.Reveal() != configCanary || own.Server != "https://mastodon.social" {
 		t.Errorf("got %+v", m)
 	}
 	if s.Driver != "sandbox" {
@@ -250,7 +250,7 @@ func TestSecretsComeFromEnvironmentFilesOrTheConfig(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := config.Accounts[0].Connections[0].Token.Reveal(); got != configCanary {
+			if got := config.Accounts[0].Connections[0].Settings.(*mastodonSettings).Token.Reveal(); got != configCanary {
 				t.Errorf("got %q", got)
 			}
 			said := fmt.Sprint(warnings)
@@ -270,7 +270,7 @@ accounts:
     connections:
       - {id: mastodon-a, driver: sandbox, server: https://example.org, token: "${NOT_SET}", switch: lost, thread_numbering: never, wait: 2m}
 `).Accounts[0].Connections[0]
-	if !c.Token.IsZero() || c.Server != "" || c.Switch != sandbox.Lost || c.Numbering != publish.NumberNever || c.Wait != 2*time.Minute {
+	if own, ok := c.Settings.(*sandboxSettings); !ok || own.Switch != sandbox.Lost || own.Numbering != publish.NumberNever || own.Wait != 2*time.Minute {
 		t.Errorf("got %+v", c)
 	}
 }

@@ -6,62 +6,49 @@ import (
 	"strings"
 	"time"
 
-	"github.com/postroom/postroom/internal/secret"
 	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/publish"
-	"github.com/postroom/postroom/publish/mastodon"
-	"github.com/postroom/postroom/publish/sandbox"
-	"github.com/postroom/postroom/publish/webhook"
 )
 
-// ConnectionConfig is one authorised account on one platform. Which fields count
-// is the driver's matter.
+// ConnectionConfig is one authorised account on one platform.
 type ConnectionConfig struct {
 	ID     post.ConnectionID
 	Driver string        // one of the names in drivers
 	Pace   time.Duration // least time between two posts; 0 leaves it to the platform's answers
 
-	MaxCharacters int // of one text, in place of the platform's limit; 0 for that
-
-	Server     string // of driver mastodon
-	Token      secret.Value
-	Visibility string
-	Language   string
-	AllowHTTP  bool
-
-	URL          secret.Value // of driver webhook
-	Secret       secret.Value
-	AllowPrivate bool
-	Idempotent   bool
-
-	Numbering publish.Numbering // of driver sandbox
-	Switch    sandbox.Switch
-	Delay     time.Duration
-	Wait      time.Duration
+	Settings driverSettings // those of the driver
 }
 
 // A driver is one way to publish.
 type driver struct {
-	name  string
-	needs []string                      // settings that must be there
-	takes []string                      // settings that may be there
-	only  post.Platform                 // whose connections it can serve; "" for all
-	check func(*ConnectionConfig) error // what the settings must be; nil for nothing more
+	name     string
+	only     post.Platform         // whose connections it can serve; "" for all
+	needs    []string              // settings that must be there
+	settings func() driverSettings // of a new connection
+	opens    bool                  // making a publisher opens files, so no config is tried that way
 }
 
-// drivers are those of this build.
-var drivers = []driver{
-	{name: "sandbox", takes: []string{"max_characters", "thread_numbering", "switch", "delay", "wait"}},
-	{
-		name: "webhook", needs: []string{"url", "secret"}, takes: []string{"allow_private", "idempotent"},
-		check: func(c *ConnectionConfig) error { _, err := webhook.New(c.webhookConfig()); return err },
-	},
-	{
-		name: "mastodon", needs: []string{"server", "token"}, takes: []string{"visibility", "language", "max_characters", "allow_http"}, only: "mastodon",
-		check: func(c *ConnectionConfig) error { _, err := mastodon.New(c.mastodonConfig()); return err },
-	},
+// driverSettings are what one connection says to its driver.
+type driverSettings interface {
+	// keys lists the settings, each with what reads it.
+	keys() []setting
+
+	// publisher makes what publishes to the connection. It calls nobody, and at
+	// may be empty to learn whether the settings will do: the errors begin with
+	// "driver id: ", and with "setting: " when one of them is to blame.
+	publisher(id post.ConnectionID, at site) (publish.Publisher, error)
 }
+
+// A site is what publishers of a room share.
+type site struct {
+	outbox string // the folder of sandboxes
+	media  *publish.MediaRoom
+	now    func() time.Time
+}
+
+// drivers are those of this build. Each has its own file.
+var drivers = []driver{sandboxDriver, webhookDriver, mastodonDriver}
 
 // driverNames lists the drivers of this build.
 func driverNames() []string {
@@ -70,32 +57,6 @@ func driverNames() []string {
 		names[i] = drivers[i].name
 	}
 	return names
-}
-
-// mastodonConfig returns what the config says of a mastodon connection. The room
-// adds media and clock.
-func (c *ConnectionConfig) mastodonConfig() mastodon.Config {
-	return mastodon.Config{
-		Connection: c.ID, Server: c.Server, Token: c.Token.Reveal, Visibility: c.Visibility, Language: c.Language,
-		MaxCharacters: c.MaxCharacters, PlainHTTP: c.AllowHTTP,
-	}
-}
-
-// webhookConfig returns what the config says of a webhook connection. The room
-// adds the clock.
-func (c *ConnectionConfig) webhookConfig() webhook.Config {
-	return webhook.Config{
-		Connection: c.ID, URL: c.URL.Reveal, Secret: c.Secret.Reveal, AllowPrivate: c.AllowPrivate, Idempotent: c.Idempotent,
-	}
-}
-
-// sandboxConfig returns what the config says of a sandbox connection. The room
-// adds outbox, media and clock.
-func (c *ConnectionConfig) sandboxConfig() sandbox.Config {
-	return sandbox.Config{
-		Connection: c.ID, Limits: limits.PlatformOverride{MaxText: c.MaxCharacters}, Numbering: c.Numbering,
-		Switch: c.Switch, Delay: c.Delay, Wait: c.Wait,
-	}
 }
 
 // driver returns the connection's driver: the one it names, else that of its
@@ -113,55 +74,42 @@ func (c *ConnectionConfig) driver() *driver {
 	return nil
 }
 
-// settings are the keys of a connection. Those of a driver are read only when
-// the connection has that driver.
+// settings are the keys that every connection has.
 func (c *ConnectionConfig) settings() []setting {
-	common := []setting{
+	return []setting{
 		{"id", func(v value) { c.readID(v) }},
 		{"driver", scalar(&c.Driver, oneOf(driverNames()...))},
 		{"pace", scalar(&c.Pace, length(0, day))},
 	}
-	own := []setting{
-		{"max_characters", scalar(&c.MaxCharacters, count(1, 1_000_000))},
-		{"server", scalar(&c.Server, plainText("the URL of the server, like https://mastodon.social"))},
-		{"token", secretText(&c.Token)},
-		{"visibility", scalar(&c.Visibility, oneOf("public", "unlisted", "private"))},
-		{"language", scalar(&c.Language, plainText("a language like en or de"))},
-		{"allow_http", scalar(&c.AllowHTTP, yesNo)},
-		{"url", secretText(&c.URL)},
-		{"secret", secretText(&c.Secret)},
-		{"allow_private", scalar(&c.AllowPrivate, yesNo)},
-		{"idempotent", scalar(&c.Idempotent, yesNo)},
-		{"thread_numbering", scalar(&c.Numbering, numbering)},
-		{"switch", scalar(&c.Switch, sandboxSwitch)},
-		{"delay", scalar(&c.Delay, length(0, time.Hour))},
-		{"wait", scalar(&c.Wait, length(0, day))},
-	}
-	for i := range own {
-		read := own[i].read
-		own[i].read = func(v value) {
-			if c.takes(v) {
-				read(v)
-			}
-		}
-	}
-	return append(common, own...)
 }
 
-// takes reports whether the setting at v is one of the connection's driver, and
-// records a problem when it is not. A sandbox leaves the settings of other
-// drivers alone, so that one word switches a real connection to it and back.
-func (c *ConnectionConfig) takes(v value) bool {
-	d := c.driver()
-	if d == nil {
-		return false
+// readOwn reads the settings of the driver among the entries, adds them to
+// present, and records a problem for each entry that is none. A sandbox leaves
+// the settings of other drivers alone, so that one word switches a real
+// connection to it and back.
+func (c *ConnectionConfig) readOwn(d *driver, entries []entry, present map[string]value) {
+	c.Settings = d.settings()
+	own := c.Settings.keys()
+	for _, e := range entries {
+		switch i := slices.IndexFunc(own, func(s setting) bool { return s.key == e.name }); {
+		case i >= 0:
+			present[e.name] = e.value
+			own[i].read(e.value)
+		case d.name == sandboxDriver.name && isOfSomeDriver(e.name):
+		case isOfSomeDriver(e.name):
+			e.value.problem(post.Problem{Want: "no setting of driver " + d.name, Hint: "it takes " + strings.Join(settingNames(own), ", ")})
+		default:
+			e.key.problem(post.Problem{Want: "no such setting", Hint: suggest(e.name, append(settingNames(c.settings()), settingNames(own)...))})
+		}
 	}
-	key := v.path[strings.LastIndexByte(v.path, '.')+1:]
-	if slices.Contains(d.needs, key) || slices.Contains(d.takes, key) {
-		return true
-	}
-	if d.name != "sandbox" {
-		v.problem(post.Problem{Want: "no setting of driver " + d.name, Hint: "it takes " + strings.Join(slices.Concat(d.needs, d.takes), ", ")})
+}
+
+// isOfSomeDriver reports whether some driver has a setting of that name.
+func isOfSomeDriver(name string) bool {
+	for i := range drivers {
+		if slices.Contains(settingNames(drivers[i].settings().keys()), name) {
+			return true
+		}
 	}
 	return false
 }
@@ -169,22 +117,6 @@ func (c *ConnectionConfig) takes(v value) bool {
 // plainText reads any text but the empty one.
 func plainText(want string) parser[string] {
 	return parser[string]{want: want, parse: func(text string) (string, string, bool) { return text, "", text != "" }}
-}
-
-var numbering = parser[publish.Numbering]{
-	want: "one of auto, always, never",
-	parse: func(text string) (publish.Numbering, string, bool) {
-		n, err := publish.ParseNumbering(text)
-		return n, nearest(text, "auto", "always", "never"), err == nil
-	},
-}
-
-var sandboxSwitch = parser[sandbox.Switch]{
-	want: "one of fail, throttle, slow, lost",
-	parse: func(text string) (sandbox.Switch, string, bool) {
-		s := sandbox.Switch(text)
-		return s, nearest(text, "fail", "throttle", "slow", "lost"), slices.Contains([]sandbox.Switch{sandbox.Fail, sandbox.Throttle, sandbox.Slow, sandbox.Lost}, s)
-	},
 }
 
 // readID reads the id and looks its platform up.
@@ -249,12 +181,16 @@ func (v value) connections() []ConnectionConfig {
 // connection reads one connection; ok is false when it cannot be used.
 func (v value) connection() (c ConnectionConfig, ok bool) {
 	before := len(v.d.problems)
-	present := v.settings(c.settings())
+	present, others := v.someSettings(c.settings())
 	if v.kind() != "a map" {
 		return c, false
 	}
+	d := c.driver()
+	if d != nil {
+		c.readOwn(d, others, present)
+	}
 	id, named := present["id"]
-	switch d := c.driver(); {
+	switch {
 	case !named:
 		v.problem(post.Problem{Want: "id: which connection this is, like mastodon-acme"})
 	case post.HasErrors(v.d.problems[before:]):
@@ -281,10 +217,10 @@ func (v value) checkDriver(d *driver, c *ConnectionConfig, present map[string]va
 			missing = true
 		}
 	}
-	if missing || d.check == nil {
+	if missing || d.opens {
 		return
 	}
-	err := d.check(c)
+	_, err := c.Settings.publisher(c.ID, site{})
 	if err == nil {
 		return
 	}

@@ -281,30 +281,52 @@ func join(path, name string) string {
 // settings reads a map that may have no other keys than the known ones, and
 // returns what it has. The settings are read in the order of known.
 func (v value) settings(known []setting) map[string]value {
-	names := make([]string, len(known))
-	for i, s := range known {
-		names[i] = s.key
+	present, others := v.someSettings(known)
+	for _, o := range others {
+		o.key.problem(post.Problem{Want: "no such setting", Hint: suggest(o.name, settingNames(known))})
 	}
+	return present
+}
+
+// An entry is one key of a map with its value.
+type entry struct {
+	name       string
+	key, value value
+}
+
+// someSettings reads the known keys of a map in the order of known, and returns
+// those it has and the other entries of the map.
+func (v value) someSettings(known []setting) (present map[string]value, others []entry) {
+	names := settingNames(known)
 	if v.d.seen != nil {
 		v.d.seen(v.path, names)
 	}
-	present := map[string]value{}
+	present = map[string]value{}
 	if v.node == nil {
-		return present // an empty file
+		return present, nil // an empty file
 	}
 	v.entries("settings", asSetting, func(name string, key, v value) {
-		if !slices.Contains(names, name) {
-			key.problem(post.Problem{Want: "no such setting", Hint: suggest(name, names)})
-			return
+		if slices.Contains(names, name) {
+			present[name] = v
+		} else {
+			others = append(others, entry{name, key, v})
 		}
-		present[name] = v
 	})
 	for _, s := range known {
 		if v, ok := present[s.key]; ok {
 			s.read(v)
 		}
 	}
-	return present
+	return present, others
+}
+
+// settingNames lists the keys of settings.
+func settingNames(known []setting) []string {
+	names := make([]string, len(known))
+	for i, s := range known {
+		names[i] = s.key
+	}
+	return names
 }
 
 // suggest words the nearest name, or all of them.

@@ -16,9 +16,6 @@ import (
 	"github.com/postroom/postroom/intake"
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/publish"
-	"github.com/postroom/postroom/publish/mastodon"
-	"github.com/postroom/postroom/publish/sandbox"
-	"github.com/postroom/postroom/publish/webhook"
 	"github.com/postroom/postroom/store"
 )
 
@@ -139,6 +136,7 @@ func (r *room) config() *Config { return &r.set.Load().config }
 // prepare makes the accounts and publishers of a config.
 func (r *room) prepare(cfg Config) (*settings, error) {
 	set := &settings{config: cfg, conns: map[connKey]*connection{}}
+	at := site{outbox: filepath.Join(r.dir, "outbox"), media: r.media, now: r.now}
 	for i := range cfg.Accounts {
 		a := &cfg.Accounts[i]
 		acc := intake.Account{
@@ -147,36 +145,18 @@ func (r *room) prepare(cfg Config) (*settings, error) {
 		}
 		for j := range a.Connections {
 			c := &a.Connections[j]
-			p, err := r.publisher(c)
+			p, err := c.Settings.publisher(c.ID, at)
 			if err != nil {
 				return nil, fmt.Errorf("connection %s of %s: %w", c.ID, a.ID, err)
 			}
 			key := connKey{a.ID, c.ID}
-			set.conns[key] = &connection{key, c.driver().name, c.Pace, p}
+			set.conns[key] = &connection{key, c.Driver, c.Pace, p}
 			set.order = append(set.order, key)
 			acc.Validators[c.ID] = p
 		}
 		set.accounts = append(set.accounts, acc)
 	}
 	return set, nil
-}
-
-// publisher makes the publisher of a connection. This is the one list of all
-// there are.
-func (r *room) publisher(c *ConnectionConfig) (publish.Publisher, error) {
-	switch c.driver().name {
-	case "mastodon":
-		cfg := c.mastodonConfig()
-		cfg.Media, cfg.Now = r.media, r.now
-		return mastodon.New(cfg)
-	case "webhook":
-		cfg := c.webhookConfig()
-		cfg.Now = r.now
-		return webhook.New(cfg)
-	}
-	cfg := c.sandboxConfig()
-	cfg.Dir, cfg.Media, cfg.Now = filepath.Join(r.dir, "outbox"), r.media, r.now
-	return sandbox.New(cfg)
 }
 
 // load asks the servers that have limits of their own for them, each for a

@@ -1,7 +1,7 @@
 // Package webhook publishes by posting signed JSON to a URL, for sites, bots and
 // automations that have no connection of their own here. The signature follows
 // the Standard Webhooks specification 1.0 (www.standardwebhooks.com), so that
-// its libraries verify it; docs/platforms.md shows a receiver.
+// its libraries verify it; docs/platforms/webhook.md shows a receiver.
 //
 // A webhook cannot be asked what it has received: a post whose answer was lost
 // stays unknown, unless the config says that the receiver knows repeats by their
