@@ -43,6 +43,16 @@ func (f *File) Path() string { return f.path }
 // Write implements io.Writer.
 func (f *File) Write(p []byte) (int, error) { return f.f.Write(p) }
 
+// ReadAt implements io.ReaderAt, for what was written so far.
+func (f *File) ReadAt(p []byte, at int64) (int, error) { return f.f.ReadAt(p, at) }
+
+// CommitAs is Commit at another path, on the same file system: that of a file
+// whose name comes from what is in it.
+func (f *File) CommitAs(path string) error {
+	f.path = path
+	return f.Commit()
+}
+
 // Prepare makes what was written durable, still under its temporary name. After
 // it only Commit and Discard make sense.
 func (f *File) Prepare() error {

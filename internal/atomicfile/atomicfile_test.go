@@ -60,6 +60,29 @@ func TestAFileIsWholeOrAbsent(t *testing.T) {
 	}
 }
 
+func TestAFileMayGetItsNameFromWhatIsInIt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	f, err := Create(filepath.Join(dir, "incoming"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write([]byte("abc")); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 2)
+	if _, err := f.ReadAt(b, 1); err != nil || string(b) != "bc" {
+		t.Errorf("read %q, %v", b, err)
+	}
+	path := filepath.Join(dir, "abc.txt")
+	if err := f.CommitAs(path); err != nil {
+		t.Fatal(err)
+	}
+	if read(t, path) != "abc" || names(t, dir) != 1 {
+		t.Errorf("%q among %d files", read(t, path), names(t, dir))
+	}
+}
+
 func TestDiscardLeavesNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
