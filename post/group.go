@@ -3,6 +3,7 @@ package post
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -26,11 +27,33 @@ func (c *Content) For(p Platform) string {
 	return c.Text
 }
 
-// Media is one picture or film: a URL, or a path below the room's media folder.
+// Media is one picture or film: where the row or the caller says that it lies, a
+// URL or a path, and once it was taken, which file it is.
 type Media struct {
 	URL string `json:"url"`
 	Alt string `json:"alt,omitempty"`
+	Pin Pin    `json:"pin,omitzero"` // zero until it was taken
 }
+
+// A Pin is a file that was taken into the room's media folder, and what is known
+// of it. It is found by its hash, so whatever becomes of the place it came from,
+// these are the bytes that go out.
+type Pin struct {
+	Hash     Digest        `json:"sha256"`
+	Name     string        `json:"name"` // as platforms are told it
+	Type     string        `json:"type"` // MIME type, by content
+	Size     int64         `json:"size"` // bytes
+	Width    int           `json:"width,omitempty"`
+	Height   int           `json:"height,omitempty"`      // as it is seen, turned the way the file says
+	Duration time.Duration `json:"duration_ns,omitempty"` // of a film or an animation; 0 when the file does not say
+	Animated bool          `json:"animated,omitempty"`    // a picture that moves
+}
+
+// IsZero reports whether p stands for no file.
+func (p *Pin) IsZero() bool { return p.Hash == Digest{} }
+
+// Film reports whether p is a film.
+func (p *Pin) Film() bool { return strings.HasPrefix(p.Type, "video/") }
 
 // A Draft is one row or event as an importer read it, not yet placed in time.
 type Draft struct {

@@ -1,7 +1,9 @@
 package post
 
 import (
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -94,6 +96,21 @@ func (c *Counts) Count(d Decision) {
 
 // Digest is the SHA-256 of a whole file.
 type Digest [32]byte
+
+// String returns 64 hexadecimal digits.
+func (d Digest) String() string { return hex.EncodeToString(d[:]) }
+
+// MarshalText writes what String returns.
+func (d Digest) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, d[:]), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (d *Digest) UnmarshalText(b []byte) error {
+	if len(b) != hex.EncodedLen(len(d)) {
+		return fmt.Errorf("digest of %d digits: want 64", len(b))
+	}
+	_, err := hex.Decode(d[:], b)
+	return err
+}
 
 // An Import is one file that was taken.
 type Import struct {

@@ -206,6 +206,7 @@ const (
 	hasImport
 	hasExternalID
 	hasZone
+	hasPins // of the media
 )
 
 // Bits of a post within a group record.
@@ -234,6 +235,7 @@ func encodeGroup(b []byte, g *post.Group, account uint32, conns []uint32) []byte
 	set(hasComment, g.FirstComment != "")
 	set(hasLabels, len(g.Labels) > 0)
 	set(hasMedia, len(g.Media) > 0)
+	set(hasPins, slices.ContainsFunc(g.Media, func(m post.Media) bool { return !m.Pin.IsZero() }))
 	set(hasSettings, len(g.Settings) > 0)
 	set(hasVariants, len(g.Variants) > 0)
 	set(hasHeld, g.Held != "")
@@ -267,6 +269,9 @@ func encodeGroup(b []byte, g *post.Group, account uint32, conns []uint32) []byte
 		for _, m := range g.Media {
 			e.string(m.URL)
 			e.string(m.Alt)
+			if has&hasPins != 0 {
+				encodePin(e, &m.Pin)
+			}
 		}
 	}
 	if has&hasSettings != 0 {
@@ -356,6 +361,36 @@ func encodePost(e *encoder, p *post.Post, conn uint32, base int64) {
 	}
 }
 
+// encodePin writes no more than an empty hash for media that is not pinned.
+func encodePin(e *encoder, p *post.Pin) {
+	if p.IsZero() {
+		e.bytes(nil)
+		return
+	}
+	e.bytes(p.Hash[:])
+	e.string(p.Name)
+	e.string(p.Type)
+	e.uint(uint64(p.Size))
+	e.uint(uint64(p.Width))
+	e.uint(uint64(p.Height))
+	e.uint(uint64(p.Duration))
+	e.bool(p.Animated)
+}
+
+func decodePin(d *decoder) (p post.Pin) {
+	hash := d.bytes()
+	if len(hash) == 0 {
+		return p
+	}
+	if copy(p.Hash[:], hash) != len(p.Hash) || len(hash) != len(p.Hash) {
+		d.fail()
+		return p
+	}
+	p.Name, p.Type, p.Size = d.string(), d.string(), int64(d.uint())
+	p.Width, p.Height, p.Duration, p.Animated = d.small(), d.small(), time.Duration(d.uint()), d.bool()
+	return p
+}
+
 // decodeGroup reads what encodeGroup writes. names resolves account and
 // connection numbers.
 func decodeGroup(key, b []byte, names *registry) (post.Group, error) {
@@ -387,7 +422,11 @@ func decodeGroup(key, b []byte, names *registry) (post.Group, error) {
 	}
 	if has&hasMedia != 0 {
 		for range d.count() {
-			g.Media = append(g.Media, post.Media{URL: d.string(), Alt: d.string()})
+			m := post.Media{URL: d.string(), Alt: d.string()}
+			if has&hasPins != 0 {
+				m.Pin = decodePin(d)
+			}
+			g.Media = append(g.Media, m)
 		}
 	}
 	if has&hasSettings != 0 {
