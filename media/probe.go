@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"image"
+	"image/color"
 	_ "image/gif"  // so that pictures of the kind can be read
 	_ "image/jpeg" // the same
 	_ "image/png"
@@ -37,7 +38,8 @@ const (
 )
 
 // mostPixels is how many pixels a picture may have: as many as a good camera
-// makes, and few enough to be held in memory once.
+// makes, and few enough to be held in memory once. Those of 16 bits a colour may
+// have half as many.
 const mostPixels = 64 << 20
 
 var (
@@ -202,8 +204,13 @@ func (in *input) dimensions(p *post.Pin) error {
 	if err != nil || "image/"+format != p.Type || c.Width <= 0 || c.Height <= 0 {
 		return errBroken
 	}
-	if int64(c.Width)*int64(c.Height) > mostPixels {
-		return refuse("it has %d × %d pixels, more than can be worked on (%d million): make it smaller", c.Width, c.Height, mostPixels>>20)
+	most := int64(mostPixels)
+	switch c.ColorModel {
+	case color.RGBA64Model, color.NRGBA64Model, color.Gray16Model:
+		most /= 2
+	}
+	if int64(c.Width)*int64(c.Height) > most {
+		return refuse("it has %d × %d pixels, more than can be worked on (%d million): make it smaller", c.Width, c.Height, most>>20)
 	}
 	p.Width, p.Height = c.Width, c.Height
 	if p.Type == typeJPEG && orientation(in) >= 5 {

@@ -28,7 +28,10 @@ func picture(w, h int) *image.NRGBA {
 	return m
 }
 
-func pngOf(t testing.TB, m image.Image) []byte {
+func pngOf(t interface {
+	Helper()
+	Fatal(...any)
+}, m image.Image) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := png.Encode(&b, m); err != nil {
