@@ -11,6 +11,7 @@
 // Beside these two folders the media folder belongs to people, who name files in
 // it from their calendars.
 //
-// The package fetches nothing and knows no platform. It believes no file: what
-// one claims of itself is bounded before it costs memory or time.
+// The package fetches nothing, and of a platform it knows the limits alone. It
+// believes no file: what one claims of itself is bounded before it costs memory or
+// time.
 package media

@@ -13,77 +13,59 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/image/draw"
 	"golang.org/x/image/math/f64"
 
 	"github.com/postroom/postroom/internal/atomicfile"
+	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
 )
 
-// A Form is what a platform takes. A zero field bounds nothing.
-type Form struct {
-	Types      []string // MIME types
-	ImageBytes int64
-	VideoBytes int64
-	MostSide   int // pixels of the longer side of a picture
-}
-
 // takes reports whether files of a type go out as they are.
-func (f *Form) takes(mime string) bool { return f.Types == nil || slices.Contains(f.Types, mime) }
-
-// bytes returns the size that a file of the pin's kind may have.
-func (f *Form) bytes(p *post.Pin) int64 {
-	if p.Film() {
-		return f.VideoBytes
-	}
-	return f.ImageBytes
-}
+func takes(l *limits.MediaLimit, mime string) bool { return !l.Picky() || l.Takes(mime) }
 
 // madeType returns what pictures are made into: JPEG, or PNG where only that is
 // taken; "" when neither is.
-func (f *Form) madeType() string {
+func madeType(l *limits.MediaLimit) string {
 	for _, t := range []string{typeJPEG, typePNG} {
-		if f.takes(t) {
+		if takes(l, t) {
 			return t
 		}
 	}
 	return ""
 }
 
-// fits reports whether the file is within the form.
-func (f *Form) fits(p *post.Pin) bool {
-	if most := f.bytes(p); !f.takes(p.Type) || most > 0 && p.Size > most {
+// fits reports whether a file is within the limits.
+func fits(p *post.Pin, l *limits.MediaLimit) bool {
+	if most := l.MostBytes(p.Type); !takes(l, p.Type) || most > 0 && p.Size > most {
 		return false
 	}
-	return p.Film() || f.MostSide == 0 || max(p.Width, p.Height) <= f.MostSide
+	return p.Film() || l.ImageSide == 0 || max(p.Width, p.Height) <= l.ImageSide
 }
 
-// Fit opens a file in a form that the platform takes, and says what that is. A
-// file within the form goes out as it was taken, but a JPEG without what cameras
+// Fit opens a file in a form that a platform with such limits takes, and says what
+// that is. A file within the limits goes out as it was taken, but a JPEG without what cameras
 // and programs write beside the picture: where it was taken, and with what. Any
 // other picture is made anew, turned the way it is seen, no larger than it was,
 // and kept on the shelf. Films, and pictures that move, are never touched.
 //
 // The error is a *[Refusal] when no such file can be made; it wraps fs.ErrNotExist
 // when the file is gone from the shelf.
-func (s *Shelf) Fit(ctx context.Context, p *post.Pin, want Form) (*os.File, post.Pin, error) {
-	fits := want.fits(p)
-	switch {
-	case fits && p.Type != typeJPEG:
+func (s *Shelf) Fit(ctx context.Context, p *post.Pin, l *limits.MediaLimit) (*os.File, post.Pin, error) {
+	switch ok := fits(p, l); {
+	case ok && p.Type != typeJPEG:
 		f, err := s.Open(p)
 		return f, *p, err
-	case !fits && p.Film():
-		return nil, *p, want.refuse(p, "")
-	case !fits && p.Animated:
-		return nil, *p, want.refuse(p, ", and it moves: made smaller or into another kind it would stand still")
-	case !fits && (want.madeType() == "" || !decodable(p.Type)):
-		return nil, *p, want.refuse(p, "")
+	case !ok && p.Film():
+		return nil, *p, beyond(p, l, "")
+	case !ok && p.Animated:
+		return nil, *p, beyond(p, l, ", and it moves: made smaller or into another kind it would stand still")
+	case !ok && !l.Makes(p.Type):
+		return nil, *p, beyond(p, l, "")
 	}
-	to := s.madePath(p, &want)
+	to := s.madePath(p, l)
 	if f, made, err := s.made(to, p); err == nil {
 		return f, made, nil
 	}
@@ -96,7 +78,7 @@ func (s *Shelf) Fit(ctx context.Context, p *post.Pin, want Form) (*os.File, post
 	if f, made, err := s.made(to, p); err == nil { // meanwhile
 		return f, made, nil
 	}
-	asIs, err := s.make(ctx, p, &want, to)
+	asIs, err := s.make(ctx, p, l, to)
 	if err != nil {
 		return nil, *p, err
 	}
@@ -107,27 +89,27 @@ func (s *Shelf) Fit(ctx context.Context, p *post.Pin, want Form) (*os.File, post
 	return s.made(to, p)
 }
 
-// refuse says what of the file is outside the form.
-func (f *Form) refuse(p *post.Pin, more string) error {
-	if most := f.bytes(p); f.takes(p.Type) && most > 0 && p.Size > most {
-		return &Refusal{Why: fmt.Sprintf("it has %s, at most %s are taken%s", Bytes(p.Size), Bytes(most), more), Large: true}
+// beyond says which limit a file is beyond.
+func beyond(p *post.Pin, l *limits.MediaLimit, more string) error {
+	if !takes(l, p.Type) {
+		return refuse("it is %s, the platform takes %s%s", limits.TypeNames([]string{p.Type}, nil), limits.TypeNames(l.ImageTypes, l.VideoTypes), more)
 	}
-	if f.takes(p.Type) {
-		return refuse("it has %d × %d pixels, at most %d a side are taken%s", p.Width, p.Height, f.MostSide, more)
+	if most := l.MostBytes(p.Type); most > 0 && p.Size > most {
+		return &Refusal{Why: fmt.Sprintf("it has %s, the platform takes at most %s%s", limits.SizeText(p.Size), limits.SizeText(most), more), Large: true}
 	}
-	return refuse("it is %s, and %s is not taken%s", endings[p.Type][1:], strings.ToUpper(endings[p.Type][1:]), more)
+	return refuse("it has %d × %d pixels, the platform takes at most %d a side%s", p.Width, p.Height, l.ImageSide, more)
 }
 
 // madePath returns where a file lies that is made of p. How files are made is
 // part of the name: change recipe whenever they would come out otherwise.
-func (s *Shelf) madePath(p *post.Pin, f *Form) string {
+func (s *Shelf) madePath(p *post.Pin, l *limits.MediaLimit) string {
 	const recipe = 1
-	mime := f.madeType()
-	if f.fits(p) {
+	mime := madeType(l)
+	if fits(p, l) {
 		mime = p.Type
 	}
 	h := fnv.New64a()
-	fmt.Fprintln(h, recipe, mime, f.ImageBytes, f.MostSide)
+	fmt.Fprintln(h, recipe, mime, l.ImageBytes, l.ImageSide)
 	name := p.Hash.String()
 	return filepath.Join(s.dir, madeFolder, name[:2], fmt.Sprintf("%s-%016x%s", name, h.Sum64(), endings[mime]))
 }
@@ -150,9 +132,9 @@ func (s *Shelf) made(path string, of *post.Pin) (*os.File, post.Pin, error) {
 	return nil, *of, errors.Join(err, f.Close())
 }
 
-// make puts a file for the form at a path. asIs is true when the file can go out
+// make puts a file within the limits at a path. asIs is true when the file can go out
 // as it was taken, and nothing was made.
-func (s *Shelf) make(ctx context.Context, p *post.Pin, want *Form, to string) (asIs bool, err error) {
+func (s *Shelf) make(ctx context.Context, p *post.Pin, l *limits.MediaLimit, to string) (asIs bool, err error) {
 	from, err := s.Open(p)
 	if err != nil {
 		return false, err
@@ -171,14 +153,14 @@ func (s *Shelf) make(ctx context.Context, p *post.Pin, want *Form, to string) (a
 		return false, err
 	}
 	defer f.Discard() // nothing is left to do once it is in place
-	if want.fits(p) && turn == 1 {
+	if fits(p, l) && turn == 1 {
 		clean, err := bare(in, f)
 		if err != nil || clean {
 			return clean, err
 		}
 		return false, f.Commit()
 	}
-	data, err := encode(ctx, in, p, want, turn)
+	data, err := encode(ctx, in, p, l, turn)
 	if err != nil {
 		return false, err
 	}
@@ -215,18 +197,18 @@ func bare(in *input, w io.Writer) (clean bool, err error) {
 // leastSide is how small a picture is made at most to fit a number of bytes.
 const leastSide = 320
 
-// encode makes a picture of the form: first at full size and in good quality, then
+// encode makes a picture within the limits: first at full size and in good quality, then
 // with less of both until it fits.
-func encode(ctx context.Context, in *input, p *post.Pin, want *Form, turn int) ([]byte, error) {
+func encode(ctx context.Context, in *input, p *post.Pin, l *limits.MediaLimit, turn int) ([]byte, error) {
 	src, err := decode(in)
 	if err != nil {
 		return nil, err
 	}
 	side := max(src.Bounds().Dx(), src.Bounds().Dy())
-	if want.MostSide > 0 {
-		side = min(side, want.MostSide)
+	if l.ImageSide > 0 {
+		side = min(side, l.ImageSide)
 	}
-	mime := want.madeType()
+	mime := madeType(l)
 	for {
 		m := turned(scaled(src, side, mime == typePNG), turn)
 		for _, quality := range []int{90, 80, 70} {
@@ -234,7 +216,7 @@ func encode(ctx context.Context, in *input, p *post.Pin, want *Form, turn int) (
 				return nil, err
 			}
 			var b limited
-			b.most = want.ImageBytes
+			b.most = l.ImageBytes
 			if mime == typePNG {
 				err = png.Encode(&b, m)
 			} else {
@@ -251,7 +233,7 @@ func encode(ctx context.Context, in *input, p *post.Pin, want *Form, turn int) (
 			}
 		}
 		if side = side * 3 / 4; side < leastSide {
-			return nil, want.refuse(p, ", and it cannot be made so small")
+			return nil, beyond(p, l, ", and it cannot be made so small")
 		}
 	}
 }

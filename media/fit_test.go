@@ -13,15 +13,16 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
 )
 
 // fit puts a file on a new shelf and returns what a platform would be given.
-func fit(t *testing.T, b []byte, want Form) ([]byte, post.Pin, error) {
+func fit(t *testing.T, b []byte, l limits.MediaLimit) ([]byte, post.Pin, error) {
 	t.Helper()
 	s := shelf(t)
 	p := put(t, s, b, "a.bin")
-	f, made, err := s.Fit(t.Context(), &p, want)
+	f, made, err := s.Fit(t.Context(), &p, &l)
 	if err != nil {
 		return nil, made, err
 	}
@@ -38,14 +39,14 @@ func fit(t *testing.T, b []byte, want Form) ([]byte, post.Pin, error) {
 
 func TestWhatFitsGoesOutAsItIs(t *testing.T) {
 	t.Parallel()
-	all := Form{Types: []string{typeJPEG, typePNG, typeGIF, typeMP4}, ImageBytes: 1 << 20, VideoBytes: 1 << 20, MostSide: 100}
+	all := limits.MediaLimit{Images: 1, ImageTypes: []string{typeJPEG, typePNG, typeGIF, typeMP4}, ImageBytes: 1 << 20, VideoBytes: 1 << 20, ImageSide: 100}
 	for name, b := range map[string][]byte{
 		"JPEG": jpegOf(t, picture(100, 50)), "PNG": pngOf(t, picture(100, 50)), "GIF": gifOf(t, 1), "GIF that moves": gifOf(t, 3), "MP4": film("isom", 1, 640, 480, false),
 	} {
 		if got, _, err := fit(t, b, all); err != nil || !bytes.Equal(got, b) {
 			t.Errorf("%s: other bytes, %v", name, err)
 		}
-		if got, _, err := fit(t, b, Form{}); err != nil || !bytes.Equal(got, b) {
+		if got, _, err := fit(t, b, limits.MediaLimit{}); err != nil || !bytes.Equal(got, b) {
 			t.Errorf("%s without bounds: other bytes, %v", name, err)
 		}
 	}
@@ -55,16 +56,16 @@ func TestPicturesAreMadeToFit(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		file []byte
-		form Form
+		form limits.MediaLimit
 		want post.Pin
 	}{
-		"PNG where JPEG is taken":  {pngOf(t, picture(40, 30)), Form{Types: []string{typeJPEG}}, post.Pin{Type: typeJPEG, Width: 40, Height: 30}},
-		"GIF where JPEG is taken":  {gifOf(t, 1), Form{Types: []string{typeJPEG}}, post.Pin{Type: typeJPEG, Width: 8, Height: 6}},
-		"JPEG where PNG is taken":  {jpegOf(t, picture(40, 30)), Form{Types: []string{typePNG}}, post.Pin{Type: typePNG, Width: 40, Height: 30}},
-		"a side too long":          {pngOf(t, picture(400, 30)), Form{Types: []string{typePNG}, MostSide: 100}, post.Pin{Type: typePNG, Width: 100, Height: 8}},
-		"an upright one":           {withExif(jpegOf(t, picture(400, 300)), 6), Form{Types: []string{typeJPEG}, MostSide: 200}, post.Pin{Type: typeJPEG, Width: 150, Height: 200}},
-		"an upright one that fits": {withExif(jpegOf(t, picture(40, 30)), 8), Form{Types: []string{typeJPEG}}, post.Pin{Type: typeJPEG, Width: 30, Height: 40}},
-		"never larger":             {pngOf(t, picture(40, 30)), Form{Types: []string{typeJPEG}, MostSide: 2000}, post.Pin{Type: typeJPEG, Width: 40, Height: 30}},
+		"PNG where JPEG is taken":  {pngOf(t, picture(40, 30)), limits.MediaLimit{Images: 1, ImageTypes: []string{typeJPEG}}, post.Pin{Type: typeJPEG, Width: 40, Height: 30}},
+		"GIF where JPEG is taken":  {gifOf(t, 1), limits.MediaLimit{Images: 1, ImageTypes: []string{typeJPEG}}, post.Pin{Type: typeJPEG, Width: 8, Height: 6}},
+		"JPEG where PNG is taken":  {jpegOf(t, picture(40, 30)), limits.MediaLimit{Images: 1, ImageTypes: []string{typePNG}}, post.Pin{Type: typePNG, Width: 40, Height: 30}},
+		"a side too long":          {pngOf(t, picture(400, 30)), limits.MediaLimit{Images: 1, ImageTypes: []string{typePNG}, ImageSide: 100}, post.Pin{Type: typePNG, Width: 100, Height: 8}},
+		"an upright one":           {withExif(jpegOf(t, picture(400, 300)), 6), limits.MediaLimit{Images: 1, ImageTypes: []string{typeJPEG}, ImageSide: 200}, post.Pin{Type: typeJPEG, Width: 150, Height: 200}},
+		"an upright one that fits": {withExif(jpegOf(t, picture(40, 30)), 8), limits.MediaLimit{Images: 1, ImageTypes: []string{typeJPEG}}, post.Pin{Type: typeJPEG, Width: 30, Height: 40}},
+		"never larger":             {pngOf(t, picture(40, 30)), limits.MediaLimit{Images: 1, ImageTypes: []string{typeJPEG}, ImageSide: 2000}, post.Pin{Type: typeJPEG, Width: 40, Height: 30}},
 	} {
 		got, p, err := fit(t, tt.file, tt.form)
 		if err != nil || p.Type != tt.want.Type || p.Width != tt.want.Width || p.Height != tt.want.Height {
@@ -87,11 +88,11 @@ func TestPicturesAreMadeSmallerUntilTheirBytesFit(t *testing.T) {
 		m.Pix[i] |= byte(r.Uint32())
 	}
 	b := pngOf(t, m)
-	got, p, err := fit(t, b, Form{Types: []string{typeJPEG, typePNG}, ImageBytes: 100_000})
+	got, p, err := fit(t, b, limits.MediaLimit{Images: 1, ImageTypes: []string{typeJPEG, typePNG}, ImageBytes: 100_000})
 	if err != nil || len(got) > 100_000 || p.Type != typeJPEG || p.Width >= 1200 || p.Width*2 != p.Height*3 {
 		t.Errorf("%d bytes, %+v, %v", len(got), p, err)
 	}
-	_, _, err = fit(t, b, Form{Types: []string{typeJPEG, typePNG}, ImageBytes: 500})
+	_, _, err = fit(t, b, limits.MediaLimit{Images: 1, ImageTypes: []string{typeJPEG, typePNG}, ImageBytes: 500})
 	if r, ok := errors.AsType[*Refusal](err); !ok || !r.Large || !strings.Contains(r.Why, "cannot be made so small") {
 		t.Errorf("500 bytes: %v", err)
 	}
@@ -101,15 +102,15 @@ func TestFilmsAndWhatMovesAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		file []byte
-		form Form
+		form limits.MediaLimit
 		want string
 	}{
-		"a GIF where none is taken":  {gifOf(t, 3), Form{Types: []string{typeJPEG}}, "it would stand still"},
-		"a GIF with too many bytes":  {gifOf(t, 3), Form{Types: []string{typeGIF, typeJPEG}, ImageBytes: 10}, "it would stand still"},
-		"a GIF with too many pixels": {gifOf(t, 3), Form{Types: []string{typeGIF, typeJPEG}, MostSide: 4}, "at most 4 a side"},
-		"a film of another kind":     {film("qt  ", 1, 640, 480, false), Form{Types: []string{typeMP4}}, "it is mov, and MOV is not taken"},
-		"a film with too many bytes": {film("isom", 1, 640, 480, false), Form{Types: []string{typeMP4}, VideoBytes: 99}, "at most 1 kB are taken"},
-		"a picture where none is":    {pngOf(t, picture(4, 3)), Form{Types: []string{typeMP4}}, "PNG is not taken"},
+		"a GIF where none is taken":  {gifOf(t, 3), limits.MediaLimit{Images: 1, ImageTypes: []string{typeJPEG}}, "it would stand still"},
+		"a GIF with too many bytes":  {gifOf(t, 3), limits.MediaLimit{Images: 1, ImageTypes: []string{typeGIF, typeJPEG}, ImageBytes: 10}, "it would stand still"},
+		"a GIF with too many pixels": {gifOf(t, 3), limits.MediaLimit{Images: 1, ImageTypes: []string{typeGIF, typeJPEG}, ImageSide: 4}, "at most 4 a side"},
+		"a film of another kind":     {film("qt  ", 1, 640, 480, false), limits.MediaLimit{Images: 1, ImageTypes: []string{typeMP4}}, "it is MOV, the platform takes MP4"},
+		"a film with too many bytes": {film("isom", 1, 640, 480, false), limits.MediaLimit{Images: 1, ImageTypes: []string{typeMP4}, VideoBytes: 99}, "takes at most 1 kB"},
+		"a picture where none is":    {pngOf(t, picture(4, 3)), limits.MediaLimit{Images: 1, ImageTypes: []string{typeMP4}}, "it is PNG, the platform takes MP4"},
 	} {
 		_, _, err := fit(t, tt.file, tt.form)
 		if _, ok := errors.AsType[*Refusal](err); !ok || !strings.Contains(err.Error(), tt.want) {
@@ -124,7 +125,7 @@ func TestP8NoPictureTellsWhereItWasTaken(t *testing.T) {
 	if !bytes.Contains(b, []byte("GPS")) {
 		t.Fatal("the picture tells nothing to begin with")
 	}
-	got, _, err := fit(t, b, Form{})
+	got, _, err := fit(t, b, limits.MediaLimit{})
 	if err != nil || bytes.Contains(got, []byte("GPS")) {
 		t.Errorf("it tells, %v", err)
 	}
@@ -135,7 +136,7 @@ func TestP8NoPictureTellsWhereItWasTaken(t *testing.T) {
 
 func TestWhatIsClearBecomesWhite(t *testing.T) {
 	t.Parallel()
-	got, _, err := fit(t, pngOf(t, image.NewNRGBA(image.Rect(0, 0, 9, 9))), Form{Types: []string{typeJPEG}})
+	got, _, err := fit(t, pngOf(t, image.NewNRGBA(image.Rect(0, 0, 9, 9))), limits.MediaLimit{Images: 1, ImageTypes: []string{typeJPEG}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +154,7 @@ func TestWhatIsMadeIsKept(t *testing.T) {
 	s := shelf(t)
 	p := put(t, s, pngOf(t, picture(40, 30)), "a.png")
 	for range 3 {
-		f, _, err := s.Fit(t.Context(), &p, Form{Types: []string{typeJPEG}})
+		f, _, err := s.Fit(t.Context(), &p, &limits.MediaLimit{Images: 1, ImageTypes: []string{typeJPEG}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +163,7 @@ func TestWhatIsMadeIsKept(t *testing.T) {
 	if n := files(t, s); n != 2 {
 		t.Errorf("%d files, want what was put and what was made", n)
 	}
-	if _, _, err := s.Fit(t.Context(), &post.Pin{Hash: post.Digest{1}, Type: typePNG}, Form{Types: []string{typeJPEG}}); !errors.Is(err, fs.ErrNotExist) {
+	if _, _, err := s.Fit(t.Context(), &post.Pin{Hash: post.Digest{1}, Type: typePNG}, &limits.MediaLimit{Images: 1, ImageTypes: []string{typeJPEG}}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("of a file that is gone: %v", err)
 	}
 }
@@ -188,18 +189,18 @@ func TestAMadePictureIsWithinItsForm(t *testing.T) {
 	s := shelf(t)
 	rapid.Check(t, func(t *rapid.T) {
 		w, h := rapid.IntRange(1, 300).Draw(t, "width"), rapid.IntRange(1, 300).Draw(t, "height")
-		form := Form{Types: []string{typeJPEG}, MostSide: rapid.IntRange(1, 400).Draw(t, "side")}
+		form := limits.MediaLimit{Images: 1, ImageTypes: []string{typeJPEG}, ImageSide: rapid.IntRange(1, 400).Draw(t, "side")}
 		p, err := s.Put(t.Context(), bytes.NewReader(pngOf(t, picture(w, h))), "a", 1<<30)
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, made, err := s.Fit(t.Context(), &p, form)
+		f, made, err := s.Fit(t.Context(), &p, &form)
 		if err != nil {
 			t.Fatal(err)
 		}
 		f.Close()
-		if max(made.Width, made.Height) > form.MostSide || made.Width > w || made.Height > h || made.Width < 1 || made.Height < 1 {
-			t.Fatalf("%d × %d within %d became %d × %d", w, h, form.MostSide, made.Width, made.Height)
+		if max(made.Width, made.Height) > form.ImageSide || made.Width > w || made.Height > h || made.Width < 1 || made.Height < 1 {
+			t.Fatalf("%d × %d within %d became %d × %d", w, h, form.ImageSide, made.Width, made.Height)
 		}
 	})
 }

@@ -10,7 +10,6 @@ import (
 	_ "image/jpeg" // the same
 	_ "image/png"
 	"io"
-	"slices"
 	"time"
 
 	_ "golang.org/x/image/bmp"
@@ -340,9 +339,4 @@ func bound(p *post.Pin) {
 	if p.Duration < 0 || p.Duration > mostLength {
 		p.Duration = 0
 	}
-}
-
-// decodable reports whether pictures of the type can be read here.
-func decodable(mime string) bool {
-	return slices.Contains([]string{typeJPEG, typePNG, typeGIF, typeWebP, typeBMP, typeTIFF}, mime)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom/internal/atomicfile"
+	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
 )
 
@@ -70,7 +71,7 @@ func (s *Shelf) Put(ctx context.Context, r io.Reader, name string, most int64) (
 		return post.Pin{}, err
 	}
 	if size > most {
-		return post.Pin{}, &Refusal{Why: "it has more than " + Bytes(most), Large: true}
+		return post.Pin{}, &Refusal{Why: "it has more than " + limits.SizeText(most), Large: true}
 	}
 	p, err := Probe(f, size)
 	if err != nil {
@@ -124,6 +125,20 @@ func (s *Shelf) Open(p *post.Pin) (*os.File, error) {
 		return nil, fmt.Errorf("media file %s is damaged: it should have %d bytes", p.Hash, p.Size)
 	}
 	return f, nil
+}
+
+// OpenName opens a file by its name on the shelf, as [Shelf.Open] and [Shelf.Fit]
+// give it, whatever folder it lies in.
+func (s *Shelf) OpenName(name string) (*os.File, error) {
+	digits, more, _ := strings.Cut(name, "-")
+	var hash post.Digest
+	if err := hash.UnmarshalText([]byte(digits)); err != nil || hash.String() != digits || filepath.Base(name) != name {
+		return nil, fs.ErrNotExist
+	}
+	if more == "" {
+		return os.Open(s.path(hash))
+	}
+	return os.Open(filepath.Join(s.dir, madeFolder, digits[:2], name))
 }
 
 // Sweep removes the files that used does not name and that nobody has put or made
@@ -202,15 +217,4 @@ func nameFor(name, mime string) string {
 		name = "media"
 	}
 	return name + endings[mime]
-}
-
-// Bytes writes a size for people, in the units that file managers show.
-func Bytes(n int64) string {
-	switch {
-	case n >= 1<<30:
-		return fmt.Sprintf("%.1f GB", float64(n)/(1<<30))
-	case n >= 1<<20:
-		return fmt.Sprintf("%.1f MB", float64(n)/(1<<20))
-	}
-	return fmt.Sprintf("%d kB", (n+1023)>>10)
 }

@@ -39,7 +39,7 @@ var plan = []room{
 	{"publish/sandbox", []string{"post", "limits", "publish"}},
 	{"publish/publishtest", []string{"post"}},
 	{"publish", []string{"post", "limits", "media"}},
-	{"media", []string{"post", "internal/atomicfile"}},
+	{"media", []string{"post", "limits", "internal/atomicfile"}},
 	{"store", []string{"post"}},
 	{"scheduler", []string{"post", "limits"}},
 	{"calendar", []string{"post", "internal/walltime"}},
