@@ -3,6 +3,7 @@ package limits
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/postroom/postroom/post"
 )
@@ -67,6 +68,13 @@ type MediaLimit struct {
 	ImageTypes []string // nil when the platform is not known to refuse any
 	VideoTypes []string
 	Alt        int // most characters of an alternative text; 0 for no known limit
+
+	ImageSide    int           // most pixels of the longer side of a picture; 0 for no known limit
+	Narrow, Wide float64       // least and most width of a picture for its height; 0 for no known limit
+	Shortest     time.Duration // least length of a film; 0 for no known limit
+	Longest      time.Duration // most length of a film; 0 for no known limit
+	LongestAmong time.Duration // most length of a film among several files, where that is less; 0 for Longest
+	Long         time.Duration // length of a film from which it is shown to few; 0 for none
 }
 
 // Takes reports whether the platform takes files of the MIME type.
@@ -174,6 +182,8 @@ const (
 	mediaPNG  = "image/png"
 	mediaGIF  = "image/gif"
 	mediaWEBP = "image/webp"
+	mediaBMP  = "image/bmp"
+	mediaTIFF = "image/tiff"
 	mediaMP4  = "video/mp4"
 	mediaMOV  = "video/quicktime"
 	mediaWEBM = "video/webm"
@@ -190,6 +200,7 @@ var platforms = []PlatformLimits{
 		Media: MediaLimit{
 			Images: 4, Videos: 1, ImageBytes: 5 * mediaMiB, VideoBytes: 512 * mediaMiB,
 			ImageTypes: []string{mediaJPEG, mediaPNG, mediaGIF, mediaWEBP}, VideoTypes: []string{mediaMP4, mediaMOV}, Alt: 1000,
+			Longest: 2 * time.Minute,
 		},
 		Source: "docs.x.com counting-characters (twitter-text config v3) and media pages, 2026-08",
 	},
@@ -198,7 +209,8 @@ var platforms = []PlatformLimits{
 		Text: TextLimit{Max: 3000, Count: TextUTF16},
 		Media: MediaLimit{
 			Images: 10, Videos: 1, ImageBytes: 5 * mediaMiB, VideoBytes: 500 * mediaMiB,
-			ImageTypes: []string{mediaJPEG, mediaPNG, mediaGIF, mediaWEBP}, VideoTypes: []string{mediaMP4},
+			ImageTypes: []string{mediaJPEG, mediaPNG, mediaGIF}, VideoTypes: []string{mediaMP4},
+			Longest: 30 * time.Minute,
 		},
 		LinkField: true, FirstComment: true,
 		Source: "learn.microsoft.com Posts API, li-lms-2026-05",
@@ -209,6 +221,7 @@ var platforms = []PlatformLimits{
 		Media: MediaLimit{
 			Need: MediaRequired, Images: 10, Videos: 10, ImageBytes: 8 * mediaMiB, VideoBytes: 300 * mediaMiB,
 			ImageTypes: []string{mediaJPEG}, VideoTypes: []string{mediaMP4, mediaMOV},
+			Narrow: 4. / 5, Wide: 1.91, Shortest: 3 * time.Second, Longest: 15 * time.Minute, LongestAmong: time.Minute, Long: 3 * time.Minute,
 		},
 		FirstComment: true,
 		Source:       "developers.facebook.com Instagram content publishing, v26.0",
@@ -218,7 +231,8 @@ var platforms = []PlatformLimits{
 		Text: TextLimit{Max: 500, Count: TextEmojiBytes, Over: TextOverThread, Links: 5},
 		Media: MediaLimit{
 			Images: 10, Videos: 1, ImageBytes: 8 * mediaMiB, VideoBytes: 500 * mediaMiB,
-			ImageTypes: []string{mediaJPEG, mediaPNG, mediaWEBP}, VideoTypes: []string{mediaMP4, mediaMOV}, Alt: 1000,
+			ImageTypes: []string{mediaJPEG, mediaPNG}, VideoTypes: []string{mediaMP4, mediaMOV}, Alt: 1000,
+			Longest: 5 * time.Minute,
 		},
 		Source: "developers.facebook.com Threads API posts, 2026-04",
 	},
@@ -227,6 +241,7 @@ var platforms = []PlatformLimits{
 		Text: TextLimit{Max: 2200, Count: TextUTF16},
 		Media: MediaLimit{
 			Need: MediaVideo, Videos: 1, VideoBytes: 4 * mediaGiB, VideoTypes: []string{mediaMP4, mediaMOV, mediaWEBM},
+			Shortest: 3 * time.Second, Longest: 10 * time.Minute,
 		},
 		Source: "developers.tiktok.com Content Posting API v2",
 	},
@@ -237,6 +252,7 @@ var platforms = []PlatformLimits{
 		TitleField: true,
 		Media: MediaLimit{
 			Need: MediaVideo, Videos: 1, VideoBytes: 256 * mediaGiB, VideoTypes: []string{mediaMP4, mediaMOV, mediaAVI, mediaWEBM},
+			Longest: 12 * time.Hour,
 		},
 		Source: "YouTube Data API discovery document 20261019",
 	},
@@ -245,7 +261,8 @@ var platforms = []PlatformLimits{
 		Text: TextLimit{Max: 63206, Count: TextCodePoints},
 		Media: MediaLimit{
 			Images: 10, Videos: 1, ImageBytes: 10 * mediaMiB, VideoBytes: 2 * mediaGiB,
-			ImageTypes: []string{mediaJPEG, mediaPNG, mediaGIF, mediaWEBP, "image/bmp", "image/tiff"}, VideoTypes: []string{mediaMP4, mediaMOV},
+			ImageTypes: []string{mediaJPEG, mediaPNG, mediaGIF, mediaBMP, mediaTIFF}, VideoTypes: []string{mediaMP4, mediaMOV},
+			Longest: 45 * time.Minute,
 		},
 		LinkField: true, FirstComment: true,
 		Source: "developers.facebook.com Pages API, v26.0",
@@ -256,6 +273,7 @@ var platforms = []PlatformLimits{
 		Media: MediaLimit{
 			Images: 4, Videos: 1, ImageBytes: 1_000_000, VideoBytes: 100 * mediaMiB,
 			ImageTypes: []string{mediaJPEG, mediaPNG, mediaWEBP}, VideoTypes: []string{mediaMP4}, Alt: 2000,
+			ImageSide: 2000, Longest: 3 * time.Minute,
 		},
 		Source: "lexicon app.bsky.feed.post and app.bsky.embed.images, as a PDS 0.4.217 enforces them",
 	},
@@ -273,7 +291,7 @@ var platforms = []PlatformLimits{
 		Text: TextLimit{Max: 4096, Count: TextUTF16, Caption: 1024},
 		Media: MediaLimit{
 			Images: 10, Videos: 1, ImageBytes: 10 * mediaMiB, VideoBytes: 50 * mediaMiB,
-			ImageTypes: []string{mediaJPEG, mediaPNG, mediaGIF, mediaWEBP, "image/bmp"},
+			ImageTypes: []string{mediaJPEG, mediaPNG, mediaGIF, mediaBMP},
 			VideoTypes: []string{mediaMP4, mediaMOV, mediaAVI, mediaWEBM, "video/x-matroska"},
 		},
 		Source: "core.telegram.org Bot API 10.1, 2026-06-11",
@@ -285,7 +303,8 @@ var platforms = []PlatformLimits{
 		TitleField: true, LinkField: true,
 		Media: MediaLimit{
 			Need: MediaRequired, Images: 5, Videos: 1, ImageBytes: 20 * mediaMiB, VideoBytes: 1 * mediaGiB,
-			ImageTypes: []string{mediaJPEG, mediaPNG, mediaGIF, mediaWEBP, "image/bmp", "image/tiff"}, VideoTypes: []string{mediaMP4, mediaMOV}, Alt: 500,
+			ImageTypes: []string{mediaJPEG, mediaPNG, mediaGIF, mediaWEBP, mediaBMP, mediaTIFF}, VideoTypes: []string{mediaMP4, mediaMOV}, Alt: 500,
+			Longest: 15 * time.Minute,
 		},
 		Source: "developers.pinterest.com API 5.23.0",
 	},

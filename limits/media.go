@@ -1,0 +1,132 @@
+package limits
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/postroom/postroom/post"
+)
+
+// The codes of problems with one file, as the API knows them (CONTRACT §6.1).
+const (
+	CodeMediaSize       = "MEDIA_SIZE_EXCEEDED"
+	CodeMediaType       = "MEDIA_TYPE_NOT_SUPPORTED"
+	CodeMediaDimensions = "MEDIA_DIMENSIONS_INVALID"
+	CodeVideoTooLong    = "VIDEO_DURATION_EXCEEDED"
+	CodeVideoTooShort   = "VIDEO_DURATION_TOO_SHORT"
+)
+
+// madeOf are the pictures of which others can be made.
+var madeOf = []string{mediaJPEG, mediaPNG, mediaGIF, mediaWEBP, mediaBMP, mediaTIFF}
+
+// Makes reports whether a picture of the MIME type, one that stands still, can be
+// made into one that the platform takes.
+func (m *MediaLimit) Makes(mime string) bool {
+	return m.Images > 0 && slices.Contains(madeOf, mime) && (m.Takes(mediaJPEG) || m.Takes(mediaPNG) || !m.Picky())
+}
+
+// A MediaFault is one limit that a file is beyond.
+type MediaFault struct {
+	Code string
+	Got  string // what the file has, "" when its name says it all
+	Want string // "at most 2m0s": the caller adds of which platform
+	Hint string
+	Warn bool // it can be published all the same
+}
+
+// CheckFile returns what keeps a file from being published, or from being seen.
+// among says that it is one of several. Pictures that are only too large, or of
+// the wrong type, are no fault: they are made to fit, unless they move. Films
+// never are. What a file does not say of itself is not held against it. Whether
+// the platform takes its kind at all is not looked at here.
+func (m *MediaLimit) CheckFile(p *post.Pin, among bool) []MediaFault {
+	var faults []MediaFault
+	fail := func(code, got, want, hint string) {
+		faults = append(faults, MediaFault{Code: code, Got: got, Want: want, Hint: hint})
+	}
+	fixed := p.Film() || p.Animated
+	moves := ""
+	if p.Animated && !p.Film() {
+		moves = ": it moves, and would stand still as another kind of picture"
+	}
+	if m.Picky() && !m.Takes(p.Type) && (fixed || !m.Makes(p.Type)) {
+		fail(CodeMediaType, "", "one of "+TypeNames(m.ImageTypes, m.VideoTypes), "convert it"+moves)
+	}
+	if most := m.MostBytes(p.Type); most > 0 && p.Size > most && (fixed || !m.Makes(p.Type)) {
+		fail(CodeMediaSize, SizeText(p.Size), "at most "+SizeText(most), "make it smaller"+moves)
+	}
+	if p.Film() {
+		return append(faults, m.checkLength(p, among)...)
+	}
+	if m.ImageSide > 0 && fixed && max(p.Width, p.Height) > m.ImageSide {
+		fail(CodeMediaDimensions, pixels(p), fmt.Sprintf("at most %d pixels a side", m.ImageSide), "make it smaller"+moves)
+	}
+	if p.Height > 0 {
+		// Platforms round: a pixel more or less is no matter.
+		const slack = 0.01
+		ratio := float64(p.Width) / float64(p.Height)
+		if m.Narrow > 0 && ratio < m.Narrow-slack {
+			fail(CodeMediaDimensions, pixels(p), fmt.Sprintf("at least %s times as wide as high", number(m.Narrow)), "cut it at the top or bottom")
+		}
+		if m.Wide > 0 && ratio > m.Wide+slack {
+			fail(CodeMediaDimensions, pixels(p), fmt.Sprintf("at most %s times as wide as high", number(m.Wide)), "cut it at the sides")
+		}
+	}
+	return faults
+}
+
+// checkLength checks how long a film is, when it says so.
+func (m *MediaLimit) checkLength(p *post.Pin, among bool) []MediaFault {
+	most, where := m.Longest, ""
+	if among && m.LongestAmong > 0 {
+		most, where = m.LongestAmong, " among several files"
+	}
+	got := p.Duration.Round(100 * time.Millisecond).String()
+	switch {
+	case p.Duration == 0:
+	case most > 0 && p.Duration > most:
+		return []MediaFault{{Code: CodeVideoTooLong, Got: got, Want: "at most " + most.String() + where, Hint: "cut it"}}
+	case p.Duration < m.Shortest:
+		return []MediaFault{{Code: CodeVideoTooShort, Got: got, Want: "at least " + m.Shortest.String(), Hint: "use a longer film"}}
+	case m.Long > 0 && p.Duration > m.Long:
+		return []MediaFault{{Code: CodeVideoTooLong, Got: got, Want: "at most " + m.Long.String() + " to be shown to people who do not follow", Hint: "cut it if that matters", Warn: true}}
+	}
+	return nil
+}
+
+func pixels(p *post.Pin) string { return fmt.Sprintf("%d × %d pixels", p.Width, p.Height) }
+
+func number(f float64) string { return strconv.FormatFloat(f, 'g', 3, 64) }
+
+// SizeText writes bytes for people, in the units that file managers show.
+func SizeText(n int64) string {
+	switch {
+	case n >= mediaGiB:
+		return fmt.Sprintf("%.1f GB", float64(n)/mediaGiB)
+	case n >= mediaMiB:
+		return fmt.Sprintf("%.1f MB", float64(n)/mediaMiB)
+	}
+	return fmt.Sprintf("%d kB", (n+mediaKiB-1)/mediaKiB)
+}
+
+// TypeNames writes MIME types as people know them: "JPEG, PNG, MP4".
+func TypeNames(images, videos []string) string {
+	var names []string
+	for _, t := range slices.Concat(images, videos) {
+		_, name, _ := strings.Cut(t, "/")
+		name = strings.TrimPrefix(name, "x-")
+		switch name {
+		case "quicktime":
+			name = "mov"
+		case "matroska":
+			name = "mkv"
+		case "msvideo":
+			name = "avi"
+		}
+		names = append(names, strings.ToUpper(name))
+	}
+	return strings.Join(names, ", ")
+}
