@@ -12,7 +12,11 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync/atomic"
+	"time"
 
+	"github.com/postroom/postroom/limits"
+	"github.com/postroom/postroom/media"
 	"github.com/postroom/postroom/post"
 )
 
@@ -47,11 +51,14 @@ func isURL(ref string) bool {
 // maxRedirects bounds how far a media URL may lead.
 const maxRedirects = 3
 
-// A MediaRoom gives the bytes of media: from the room's media folder, which no
-// path or link leads out of, or from a URL, behind a guard.
+// A MediaRoom gives the bytes of media: those that were pinned, from the room's
+// shelf, and others from the media folder, which no path or link leads out of, or
+// from a URL, behind a guard.
 type MediaRoom struct {
-	root *os.Root // nil when there is no folder
-	http *http.Client
+	root  *os.Root // nil when there is no folder
+	shelf *media.Shelf
+	http  *http.Client
+	links atomic.Pointer[links] // nil when nobody can reach us
 }
 
 // NewMediaRoom returns a room of the folder dir ("" for none) and of URLs that g
@@ -59,11 +66,13 @@ type MediaRoom struct {
 func NewMediaRoom(dir string, g Guard, transport http.RoundTripper) (*MediaRoom, error) {
 	m := &MediaRoom{}
 	if dir != "" {
-		root, err := os.OpenRoot(dir)
-		if err != nil {
+		var err error
+		if m.shelf, err = media.OpenShelf(dir); err != nil {
+			return nil, err
+		}
+		if m.root, err = os.OpenRoot(dir); err != nil {
 			return nil, fmt.Errorf("open media folder: %w", err)
 		}
-		m.root = root
 	}
 	if transport == nil {
 		transport = networkTransport(&g)
@@ -80,6 +89,9 @@ func NewMediaRoom(dir string, g Guard, transport http.RoundTripper) (*MediaRoom,
 	return m, nil
 }
 
+// Shelf returns where pinned files lie; nil when there is no folder.
+func (m *MediaRoom) Shelf() *media.Shelf { return m.shelf }
+
 // A MediaFile is open media, at its beginning.
 type MediaFile struct {
 	*os.File
@@ -87,6 +99,11 @@ type MediaFile struct {
 	Type string // MIME type, by content, else by name
 	Size int64  // bytes
 	temp bool
+
+	// Width and Height are in pixels, and Duration is that of a film. They are 0
+	// where nobody has looked: of media that was never pinned.
+	Width, Height int
+	Duration      time.Duration
 }
 
 // Close closes the file, and removes it when it was fetched.
@@ -179,6 +196,16 @@ func sniff(head []byte, ref, told string) string {
 }
 
 func (m *MediaRoom) fetch(ctx context.Context, ref string, most func(mime string) int64) (*MediaFile, error) {
+	resp, err := m.get(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return m.store(resp, ref, most)
+}
+
+// get asks for what a URL leads to. The caller closes the body.
+func (m *MediaRoom) get(ctx context.Context, ref string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, ref, nil)
 	if err != nil || req.URL.User != nil {
 		return nil, mediaFailure(post.ClassInvalid, ref, errors.New("not a URL that can be fetched"))
@@ -194,17 +221,17 @@ func (m *MediaRoom) fetch(ctx context.Context, ref string, most func(mime string
 		}
 		return nil, mediaFailure(class, ref, scrubError(err, nil))
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		class := post.ClassInvalid
-		if resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests {
-			class = post.ClassServer
-		}
-		f := mediaFailure(class, ref, errors.New("the server answered "+statusText(resp.StatusCode)))
-		f.Status = resp.StatusCode
-		return nil, f
+	if resp.StatusCode == http.StatusOK {
+		return resp, nil
 	}
-	return m.store(resp, ref, most)
+	resp.Body.Close()
+	class := post.ClassInvalid
+	if resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests {
+		class = post.ClassServer
+	}
+	f := mediaFailure(class, ref, errors.New("the server answered "+statusText(resp.StatusCode)))
+	f.Status = resp.StatusCode
+	return nil, f
 }
 
 // store copies what resp holds into a temporary file.
@@ -263,16 +290,5 @@ func mediaFailure(class post.Class, ref string, why error) *post.Failure {
 }
 
 func tooLarge(ref string, size, limit int64) *post.Failure {
-	return mediaFailure(post.ClassLarge, ref, fmt.Errorf("%s, the platform takes at most %s", sizeText(size), sizeText(limit)))
-}
-
-// sizeText writes bytes for people, in the units that file managers show.
-func sizeText(n int64) string {
-	switch {
-	case n >= 1<<30:
-		return fmt.Sprintf("%.1f GB", float64(n)/(1<<30))
-	case n >= 1<<20:
-		return fmt.Sprintf("%.1f MB", float64(n)/(1<<20))
-	}
-	return fmt.Sprintf("%d kB", (n+1023)>>10)
+	return mediaFailure(post.ClassLarge, ref, fmt.Errorf("%s, the platform takes at most %s", limits.SizeText(size), limits.SizeText(limit)))
 }

@@ -2,7 +2,6 @@ package publish
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -19,8 +18,9 @@ const (
 	CodeMediaRequired  = "MEDIA_REQUIRED"
 	CodeVideoRequired  = "VIDEO_REQUIRED"
 	CodeMediaCount     = "MEDIA_COUNT_EXCEEDED"
-	CodeMediaSize      = "MEDIA_SIZE_EXCEEDED"
-	CodeMediaType      = "MEDIA_TYPE_NOT_SUPPORTED"
+	CodeMediaSize      = limits.CodeMediaSize
+	CodeMediaType      = limits.CodeMediaType
+	CodeMediaLink      = "MEDIA_NOT_REACHABLE" // ours: the platform could not fetch it
 	CodeNoImages       = "IMAGES_NOT_SUPPORTED"
 	CodeNoVideos       = "VIDEO_NOT_SUPPORTED"
 	CodeSettingInvalid = "PLATFORM_SETTING_INVALID"
@@ -32,6 +32,7 @@ type Rules struct {
 	Limits    limits.PlatformLimits
 	Numbering Numbering
 	Media     *MediaRoom // when set, files named as media must be there, and of a size that is taken
+	Fetches   bool       // the platform fetches media itself, by a URL of Media's
 }
 
 // Compose returns the text that goes to a platform: its own variant, with the
@@ -51,8 +52,9 @@ func Compose(c *post.Content, l *limits.PlatformLimits) string {
 // Validate returns what keeps c from being published, as errors, and what will
 // not look as written, as warnings: a text that becomes a thread, a first
 // comment that is not sent. The places of the problems are the caller's to fill
-// in. Of media only what its name, its size in the media folder and its number
-// tell is checked; URLs are not fetched.
+// in. Of media that was pinned all that is known is checked, of other media only
+// what its name, its size in the media folder and its number tell; URLs are not
+// fetched.
 func (r *Rules) Validate(c *post.Content) []post.Problem {
 	v := check{rules: r, content: c}
 	v.text()
@@ -183,6 +185,9 @@ func (v *check) media() {
 	for i := range v.content.Media {
 		file := &v.content.Media[i]
 		mime := MediaType(file.URL)
+		if !file.Pin.IsZero() {
+			mime = file.Pin.Type
+		}
 		switch {
 		case strings.HasPrefix(mime, "image/"):
 			images++
@@ -229,13 +234,20 @@ func atMost(n int, what string) string {
 func (v *check) one(file *post.Media, mime string) {
 	pl := &v.rules.Limits
 	m := &pl.Media
-	if mime != "" && m.Picky() && !m.Takes(mime) && !v.wrongKind(mime) {
-		v.fail("media_url", CodeMediaType, mediaName(file.URL), "one of "+typeNames(m.ImageTypes, m.VideoTypes)+" on "+pl.Name, "convert it")
-	}
 	if m.Alt > 0 && len(file.Alt) > m.Alt {
 		if alt := (limits.TextLimit{Max: m.Alt}); !Fits(file.Alt, alt) {
 			v.fail("alt_text", CodeTooLong, file.Alt, v.lengthWanted(file.Alt, alt), "shorten it")
 		}
+	}
+	if v.rules.Fetches {
+		v.reach(file)
+	}
+	if !file.Pin.IsZero() {
+		v.pinned(file)
+		return
+	}
+	if mime != "" && m.Picky() && !m.Takes(mime) && !m.Makes(mime) && !v.wrongKind(mime) {
+		v.fail("media_url", CodeMediaType, mediaName(file.URL), "one of "+limits.TypeNames(m.ImageTypes, m.VideoTypes)+" on "+pl.Name, "convert it")
 	}
 	if v.rules.Media == nil {
 		return
@@ -249,8 +261,35 @@ func (v *check) one(file *post.Media, mime string) {
 		return
 	}
 	if most := m.MostBytes(mime); most > 0 && size > most {
-		v.fail("media_url", CodeMediaSize, mediaName(file.URL)+" ("+sizeText(size)+")", "at most "+sizeText(most)+" on "+pl.Name, "make it smaller")
+		v.fail("media_url", CodeMediaSize, mediaName(file.URL)+" ("+limits.SizeText(size)+")", "at most "+limits.SizeText(most)+" on "+pl.Name, "make it smaller")
 	}
+}
+
+// pinned checks what is known of a file.
+func (v *check) pinned(file *post.Media) {
+	if v.wrongKind(file.Pin.Type) {
+		return
+	}
+	pl := &v.rules.Limits
+	for _, f := range pl.Media.CheckFile(&file.Pin, len(v.content.Media) > 1) {
+		got := mediaName(file.URL)
+		if f.Got != "" {
+			got += " (" + f.Got + ")"
+		}
+		tell := v.fail
+		if f.Warn {
+			tell = v.warn
+		}
+		tell("media_url", f.Code, got, f.Want+" on "+pl.Name, f.Hint)
+	}
+}
+
+// reach checks that the platform will be able to fetch a file.
+func (v *check) reach(file *post.Media) {
+	if v.rules.Media == nil || v.rules.Media.links.Load() != nil || file.Pin.IsZero() && strings.HasPrefix(file.URL, "https://") {
+		return
+	}
+	v.fail("media_url", CodeMediaLink, mediaName(file.URL), "a way for "+v.rules.Limits.Name+" to fetch it: the platform takes media from a URL only", "set public_url in the config")
 }
 
 // wrongKind reports whether the platform takes no files of this kind at all,
@@ -258,23 +297,4 @@ func (v *check) one(file *post.Media, mime string) {
 func (v *check) wrongKind(mime string) bool {
 	m := &v.rules.Limits.Media
 	return strings.HasPrefix(mime, "image/") && m.Images == 0 || strings.HasPrefix(mime, "video/") && m.Videos == 0
-}
-
-// typeNames writes MIME types as people know them: "JPEG, PNG, MP4".
-func typeNames(images, videos []string) string {
-	var names []string
-	for _, t := range slices.Concat(images, videos) {
-		_, name, _ := strings.Cut(t, "/")
-		name = strings.TrimPrefix(name, "x-")
-		switch name {
-		case "quicktime":
-			name = "mov"
-		case "matroska":
-			name = "mkv"
-		case "msvideo":
-			name = "avi"
-		}
-		names = append(names, strings.ToUpper(name))
-	}
-	return strings.Join(names, ", ")
 }

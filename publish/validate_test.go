@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
@@ -66,7 +67,8 @@ func TestContentIsCheckedAgainstThePlatform(t *testing.T) {
 		{"too many of who knows what", "mastodon", post.Content{Text: "x", Media: mediaOf("1", "2", "3", "4", "5")}, []string{"media_url MEDIA_COUNT_EXCEEDED error"}},
 		{"two films", "twitter", post.Content{Text: "x", Media: mediaOf("1.mp4", "2.mp4")}, []string{"media_url MEDIA_COUNT_EXCEEDED error"}},
 		{"both kinds", "twitter", post.Content{Text: "x", Media: mediaOf("1.mp4", "2.png")}, []string{"media_url MEDIA_TYPE_NOT_SUPPORTED error"}},
-		{"a type that is refused", "instagram", post.Content{Text: "x", Media: mediaOf("https://example.com/a.PNG?x=y.jpg")}, []string{"media_url MEDIA_TYPE_NOT_SUPPORTED error"}},
+		{"a type that is refused", "instagram", post.Content{Text: "x", Media: mediaOf("https://example.com/a.AVIF?x=y.jpg")}, []string{"media_url MEDIA_TYPE_NOT_SUPPORTED error"}},
+		{"a type that is converted", "instagram", post.Content{Text: "x", Media: mediaOf("https://example.com/a.PNG?x=y.jpg")}, nil},
 		{"a type that nobody can tell", "instagram", post.Content{Text: "x", Media: mediaOf("https://example.com/image/17")}, nil},
 		{"an alternative text too long", "mastodon", post.Content{Text: "x", Media: []post.Media{{URL: "a.png", Alt: strings.Repeat("x", 1501)}}}, []string{"alt_text CONTENT_TOO_LONG error"}},
 		{"no limits at all", "webhook", post.Content{Text: strings.Repeat("x", 1e6), Media: mediaOf("a.png", "b.mp4", "c.pdf")}, nil},
@@ -135,6 +137,56 @@ func TestFilesInTheMediaFolderAreLookedAt(t *testing.T) {
 		if want == "" && got != nil || want != "" && (len(got) != 1 || got[0].Code != want) {
 			t.Errorf("%s: %v, want %q", ref, got, want)
 		}
+	}
+}
+
+func TestPinnedMediaIsCheckedByWhatItIs(t *testing.T) {
+	t.Parallel()
+	film := post.Pin{Hash: post.Digest{1}, Type: "video/mp4", Width: 1080, Height: 1920, Duration: 4 * time.Minute}
+	still := post.Pin{Hash: post.Digest{2}, Type: "image/jpeg", Width: 1000, Height: 2000}
+	for _, c := range []struct {
+		rule string
+		on   post.Platform
+		pins []post.Pin
+		want string
+	}{
+		{"a film too long", "twitter", []post.Pin{film}, `media_url: got "a.bin (4m0s)", want at most 2m0s on X (cut it)`},
+		{"a film that few will see", "instagram", []post.Pin{film}, `warning: media_url: got "a.bin (4m0s)", want at most 3m0s to be shown`},
+		{"a picture too high", "instagram", []post.Pin{still}, `media_url: got "a.bin (1000 × 2000 pixels)", want at least 0.8 times as wide as high on Instagram`},
+		{"a picture where a film must be", "tiktok", []post.Pin{still}, "want a film: TikTok posts require a video"},
+		{"both kinds", "mastodon", []post.Pin{still, film}, "want pictures or a film on Mastodon, not both"},
+		{"both kinds where that will do", "discord", []post.Pin{still, film}, ""},
+		{"nothing wrong", "mastodon", []post.Pin{film}, ""},
+	} {
+		content := post.Content{Text: "x"}
+		for _, p := range c.pins {
+			content.Media = append(content.Media, post.Media{URL: "https://example.com/a.bin", Pin: p})
+		}
+		got := rulesOf(c.on).Validate(&content)
+		if c.want == "" && got != nil || c.want != "" && (len(got) != 1 || !strings.Contains(got[0].String(), c.want)) {
+			t.Errorf("%s: got %v, want %q", c.rule, got, c.want)
+		}
+	}
+}
+
+func TestMediaThatAPlatformFetchesMustBeReachable(t *testing.T) {
+	t.Parallel()
+	room, err := NewMediaRoom(t.TempDir(), Guard{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := rulesOf("instagram")
+	rules.Media, rules.Fetches = room, true
+	pinned := post.Content{Text: "x", Media: []post.Media{{URL: "https://example.com/a.jpg", Pin: post.Pin{Hash: post.Digest{1}, Type: "image/jpeg", Width: 9, Height: 9}}}}
+	if got := rules.Validate(&pinned); len(got) != 1 || got[0].Code != CodeMediaLink || !strings.Contains(got[0].Hint, "public_url") {
+		t.Errorf("without public_url: %v", got)
+	}
+	if got := rules.Validate(&post.Content{Text: "x", Media: mediaOf("https://example.com/a.jpg")}); got != nil {
+		t.Errorf("an address that was not pinned: %v", got)
+	}
+	room.OpenLinks("https://post.example.com", []byte("key"), time.Now)
+	if got := rules.Validate(&pinned); got != nil {
+		t.Errorf("with public_url: %v", got)
 	}
 }
 

@@ -20,13 +20,17 @@ import (
 )
 
 // withMedia returns a publisher whose media folder holds a.png, b.png and
-// large.png, which is over the server's limit.
+// large.mp4, which is over the server's limit.
 func withMedia(t *testing.T, server *mastodontest.Server) *mastodon.Publisher {
 	t.Helper()
 	dir := t.TempDir()
-	for name, size := range map[string]int64{"a.png": 100, "b.png": 100, "large.png": 2 << 20} {
+	for name, size := range map[string]int64{"a.png": 100, "b.png": 100, "large.mp4": 5 << 20} {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte("\x89PNG\r\n\x1a\n"), 0o666); err != nil {
+		head := "\x89PNG\r\n\x1a\n"
+		if filepath.Ext(name) == ".mp4" {
+			head = "\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"
+		}
+		if err := os.WriteFile(path, []byte(head), 0o666); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.Truncate(path, size); err != nil {
@@ -159,7 +163,7 @@ func TestMediaTooLargeForTheServerAreNotSent(t *testing.T) {
 	server := mastodontest.New()
 	p := withMedia(t, server)
 	d := delivery("x", time.Now())
-	d.Content.Media = []post.Media{{URL: "large.png"}}
+	d.Content.Media = []post.Media{{URL: "large.mp4"}}
 	_, err := p.Publish(t.Context(), d, noSave)
 	if f, ok := err.(*post.Failure); !ok || f.Class != post.ClassLarge || f.Retryable() {
 		t.Errorf("failure %+v", err)

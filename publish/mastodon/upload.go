@@ -90,7 +90,7 @@ func unsent(err error) error {
 // processed it already: it says 202 when it has not.
 func (u *upload) one(ctx context.Context, m post.Media) (done bool, err error) {
 	rules := u.p.currentRules()
-	file, err := u.p.config.Media.Open(ctx, m, rules.Limits.Media.MostBytes)
+	file, err := u.p.config.Media.Ready(ctx, m, &rules.Limits.Media)
 	if err != nil {
 		return false, err
 	}
