@@ -1,7 +1,9 @@
 package importer
 
 import (
+	"io/fs"
 	"net/url"
+	"path"
 	"regexp"
 	"strings"
 	"unicode"
@@ -12,7 +14,7 @@ import (
 // commas themselves.
 var urlEnds = regexp.MustCompile(`(?i)["\'\]>]?[\s,;|]+["\'\[<]?(https?://)`)
 
-// splitURLs cuts a cell into URLs.
+// splitURLs cuts a cell into URLs, or into names of files.
 func splitURLs(cell string) []string {
 	const around = " \t\n,;|\"'<>[]"
 	cell = strings.Trim(tidy(cell), around)
@@ -23,12 +25,39 @@ func splitURLs(cell string) []string {
 		return []string{cell}
 	}
 	var out []string
+	if !strings.Contains(cell, ":") {
+		for _, name := range strings.FieldsFunc(cell, func(r rune) bool { return strings.ContainsRune(",;|\n", r) }) {
+			if name = strings.Trim(name, around); name != "" {
+				out = append(out, name)
+			}
+		}
+		return out
+	}
 	for _, u := range strings.Split(urlEnds.ReplaceAllString(cell, "\x00$1"), "\x00") {
 		if u = strings.Trim(u, around); u != "" {
 			out = append(out, u)
 		}
 	}
 	return out
+}
+
+// mediaFile is the name of a picture or film. What is none is a mistake in an
+// address more often than a file.
+var mediaFile = regexp.MustCompile(`(?i)\.(jpe?g|png|gif|webp|bmp|tiff?|avif|heic|mp4|m4v|mov|webm|avi|mkv)$`)
+
+// localMedia returns the path of a picture or film beside the calendar, with
+// slashes, and whether s is one. example.com/picture.jpg is not: an address that
+// lacks its beginning looks like that.
+func localMedia(s string) (string, bool) {
+	name := strings.ReplaceAll(s, `\`, "/")
+	if strings.Contains(name, ":") || !mediaFile.MatchString(name) || !fs.ValidPath(path.Clean(name)) || strings.HasPrefix(name, "..") {
+		return "", false
+	}
+	first, _, below := strings.Cut(name, "/")
+	if below && first != "." && strings.Contains(first, ".") {
+		return "", false
+	}
+	return path.Clean(name), true
 }
 
 // badURL says what is wanted of a URL that cannot be used, and the next step, or

@@ -423,6 +423,10 @@ func (m *maker) media() {
 	d := &m.row.Draft
 	for _, cell := range m.in.Media {
 		for _, u := range splitURLs(cell) {
+			if name, ok := localMedia(u); ok {
+				d.Media = append(d.Media, post.Media{URL: name})
+				continue
+			}
 			if shown, want, hint := badURL(u, "https://example.com/picture.jpg"); want != "" {
 				if excelError[u] {
 					hint = formulaHint
