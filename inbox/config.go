@@ -24,6 +24,10 @@ type Config struct {
 	// name looks like a file's, with an extension. It is asked at every scan.
 	Folder func(path []string) (why string)
 
+	// Beside says that a file of that name is no calendar, but lies beside one that
+	// needs it, such as a picture: it is left where it is. Nil means none.
+	Beside func(name string) bool
+
 	// Now gives the month for archive/ and the present to which [Inbox.Drain]
 	// compares the times of files. Waits are measured on the monotonic clock, so
 	// that a clock that jumps takes no file early.
@@ -47,6 +51,7 @@ func DefaultConfig(dir string) Config {
 		Recheck:   15 * time.Minute,
 		Workers:   1,
 		Folder:    likeFile,
+		Beside:    func(string) bool { return false },
 		Now:       time.Now,
 		Watch:     NewWatcher,
 	}
@@ -69,6 +74,9 @@ func (c Config) orDefault() Config {
 	}
 	if c.Folder == nil {
 		c.Folder = d.Folder
+	}
+	if c.Beside == nil {
+		c.Beside = d.Beside
 	}
 	if c.Now == nil {
 		c.Now = d.Now

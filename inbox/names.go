@@ -31,7 +31,8 @@ var passing = []string{
 }
 
 // ignored reports whether a name says that a file or folder is none of ours. It
-// is the only reason for which something in the inbox is passed over silently.
+// and [Config.Beside] are the only reasons for which something in the inbox is
+// passed over silently.
 func ignored(name string) bool {
 	if strings.HasPrefix(name, ".") {
 		return true

@@ -298,10 +298,10 @@ func TestZeroSettingsAreTheDefaults(t *testing.T) {
 	t.Parallel()
 	got := Config{Inbox: "inbox", Archive: "archive", Rejected: "rejected", Held: "held"}.orDefault()
 	want := DefaultConfig("")
-	if got.Folder == nil || got.Now == nil || got.Watch == nil {
+	if got.Folder == nil || got.Beside == nil || got.Now == nil || got.Watch == nil {
 		t.Errorf("functions missing in %+v", got)
 	}
-	got.Folder, got.Now, got.Watch, want.Folder, want.Now, want.Watch = nil, nil, nil, nil, nil, nil
+	got.Folder, got.Beside, got.Now, got.Watch, want.Folder, want.Beside, want.Now, want.Watch = nil, nil, nil, nil, nil, nil, nil, nil
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

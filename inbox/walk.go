@@ -74,6 +74,9 @@ func (w *walk) folder(root *os.Root, at []string) error {
 			continue
 		}
 		info, err := root.Lstat(name)
+		if err == nil && info.Mode().IsRegular() && w.inbox.cfg.Beside(name) {
+			continue
+		}
 		f := found{rel: strings.Join(append(at, name), "/"), info: info}
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
