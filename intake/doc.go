@@ -7,7 +7,9 @@
 // A file is read twice. The first pass keeps some forty bytes a row, enough to
 // tell it from others and to plan its time; the second builds groups and report
 // lines as it goes. So memory grows with the number of rows and not with what
-// they say, and a file of a million rows needs little.
+// they say, and a file of a million rows needs little. One whose rows name media
+// is read twice more in between: to learn what is to be taken, and to check the
+// rows with what was.
 //
 // intake opens no file of the inbox and moves none: it is given the bytes, and
 // says what should become of the original. Start reading at [Intake.Import].

@@ -50,6 +50,14 @@ type Validator interface {
 	Validate(*post.Content) []post.Problem
 }
 
+// A Pinner takes media into the room. ref is what a row says: a URL, or a path
+// that means something to the Pinner. An error says why it was not taken; one that
+// is a *post.Failure and retryable may pass, and one that wraps [ErrSettling] keeps
+// the whole file for later. Pin is called by several goroutines at a time.
+type Pinner interface {
+	Pin(ctx context.Context, ref string) (post.Pin, error)
+}
+
 // An Account is what intake must know of one to take its files.
 type Account struct {
 	ID         post.AccountID
@@ -79,6 +87,7 @@ type Request struct {
 	File   io.ReaderAt
 	Size   int64
 	Pin    func(path string, data []byte) error // keeps a picture that came inside a file, in the room's media folder
+	Media  Pinner                               // takes the media that rows name; nil leaves them as they are
 	Same   func() bool                          // whether the name still leads to File, unchanged; nil when nobody writes there
 	Now    time.Time
 	Limits Caps
@@ -125,13 +134,17 @@ const mostProblems = 1000
 // writes to it, and it must be taken again later.
 var ErrChanged = errors.New("the file changed while it was read")
 
+// ErrSettling is returned when a row names a file that is still being written, or
+// is not there yet: the calendar must be taken again later.
+var ErrSettling = errors.New("media is still being written")
+
 // An Intake takes files for one room.
 type Intake struct {
 	store   Store
 	reports string // folder
 	log     *slog.Logger
 
-	taking sync.Mutex // one file at a time: plans see what earlier files took
+	taking sync.Mutex // one file is planned at a time: plans see what earlier files took
 
 	mu       sync.Mutex
 	appended map[post.ID]time.Time // how far the outcomes of large imports were appended
@@ -152,11 +165,9 @@ func New(s Store, reports string, log *slog.Logger) *Intake {
 // filed, because the process died in between, its report is written again and
 // the outcome is Taken, so that the caller files it now.
 //
-// The error is [ErrChanged], or that of the store, the reader or the disk; then
-// nothing was stored.
+// The error is [ErrChanged], [ErrSettling], or that of the store, the reader or the
+// disk; then nothing was stored.
 func (in *Intake) Import(ctx context.Context, req Request) (Result, error) {
-	in.taking.Lock()
-	defer in.taking.Unlock()
 	return in.take(ctx, req, true)
 }
 
@@ -192,6 +203,13 @@ func (in *Intake) take(ctx context.Context, req Request, keep bool) (Result, err
 	}
 	if j.count() == 0 {
 		return in.refuse(req, j.digest, append(j.src.Notes(), post.Problem{File: req.Name, Want: "at least one row below the header", Hint: "add rows and drop the file again", Code: "NO_ROWS"}))
+	}
+	if err := j.fetch(ctx); err != nil {
+		return Result{}, err
+	}
+	if keep {
+		in.taking.Lock()
+		defer in.taking.Unlock()
 	}
 	for n := 1; ; n++ {
 		res, err := j.attempt(ctx)
@@ -239,6 +257,14 @@ func (j *job) meet(ctx context.Context) (res Result, done bool, err error) {
 func (j *job) attempt(ctx context.Context) (Result, error) {
 	if err := j.compare(ctx); err != nil {
 		return Result{}, fmt.Errorf("compare %s with earlier files: %w", j.req.Name, err)
+	}
+	if j.unseen() { // the store has moved on since fetch
+		if err := j.look(ctx); err != nil {
+			return Result{}, err
+		}
+		if err := j.compare(ctx); err != nil {
+			return Result{}, fmt.Errorf("compare %s with earlier files: %w", j.req.Name, err)
+		}
 	}
 	if err := j.plan(ctx); err != nil {
 		return Result{}, fmt.Errorf("plan %s: %w", j.req.Name, err)

@@ -37,6 +37,9 @@ type job struct {
 	dropped   int                // instances of series that are no more
 	extends   *post.Import       // the import whose series are laid out further
 
+	// Of the media.
+	pins map[string]pinning // by where a row says that it lies
+
 	// Of the survey.
 	marks  []mark
 	ids    []identity
@@ -60,17 +63,19 @@ type job struct {
 }
 
 // mark says what is known of a row after each step.
-type mark uint8
+type mark uint16
 
 const (
-	bad     mark = 1 << iota // has an error: rejected
-	warned                   // validation has warnings to say
-	draft                    // keep it back
-	named                    // has an id of its own
-	settled                  // nothing to do: unchanged
-	changed                  // stands in for an earlier revision's group
-	planned                  // has a slot
-	revoked                  // takes a post back
+	bad      mark = 1 << iota // has an error: rejected
+	warned                    // validation has warnings to say
+	draft                     // keep it back
+	named                     // has an id of its own
+	settled                   // nothing to do: unchanged
+	changed                   // stands in for an earlier revision's group
+	planned                   // has a slot
+	revoked                   // takes a post back
+	pictured                  // has media that is to be taken
+	judged                    // its media was taken, and the row checked with it
 )
 
 func (j *job) count() int { return len(j.marks) }
@@ -148,18 +153,12 @@ func (j *job) survey(ctx context.Context) error {
 			if d.Status == post.StatusDraft || d.At.IsZero() {
 				m |= draft
 			}
-			for _, c := range d.Connections {
-				if m&revoked != 0 {
-					break
-				}
-				if v := j.req.Account.Validators[c]; v != nil {
-					if ps := v.Validate(&d.Content); len(ps) > 0 {
-						m |= warned
-						if post.HasErrors(ps) {
-							m |= bad
-						}
-					}
-				}
+			switch {
+			case m&revoked != 0:
+			case len(d.Media) > 0 && j.req.Media != nil:
+				m |= pictured
+			default:
+				m |= j.validate(d)
 			}
 		}
 		j.marks = append(j.marks, m)
@@ -175,15 +174,35 @@ func (j *job) survey(ctx context.Context) error {
 	return nil
 }
 
-// problems returns all that is wrong with a row: what the reader found and what
-// the platforms say. A problem that several connections of one platform share is
+// validate asks the platforms about a draft, and returns the marks that it earns.
+func (j *job) validate(d *post.Draft) (m mark) {
+	for _, c := range d.Connections {
+		v := j.req.Account.Validators[c]
+		if v == nil {
+			continue
+		}
+		if ps := v.Validate(&d.Content); len(ps) > 0 {
+			m |= warned
+			if post.HasErrors(ps) {
+				m |= bad
+			}
+		}
+	}
+	return m
+}
+
+// problems returns all that is wrong with a row: what the reader found, what keeps
+// its media from being taken, and what the platforms say. A problem that several connections of one platform share is
 // told once.
 func (j *job) problems(n int, r *row) []post.Problem {
 	ps := r.Problems
-	if j.marks[n]&warned == 0 || j.marks[n]&revoked != 0 {
+	if m := j.marks[n]; m&warned == 0 || m&revoked != 0 || m&(pictured|judged) == pictured {
 		return ps
 	}
 	ps = slices.Clone(ps)
+	if untaken := j.pinned(r); len(untaken) > 0 {
+		return append(ps, untaken...)
+	}
 	for _, c := range r.Draft.Connections {
 		v := j.req.Account.Validators[c]
 		if v == nil {

@@ -120,6 +120,9 @@ func (w *writer) row(ctx context.Context, r *row) error {
 	if n >= len(w.marks) {
 		return ErrChanged
 	}
+	if w.marks[n]&judged != 0 {
+		w.pinned(r)
+	}
 	row := post.Row{
 		N: r.N, Line: r.Line, UID: r.UID, RequestedAt: r.Draft.At,
 		Key: w.ids[n].key, Version: w.ids[n].version, Twin: w.ids[n].twin,
