@@ -1,11 +1,15 @@
 package sandbox
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -31,6 +35,7 @@ type Record struct {
 	FirstComment string          `json:"first_comment,omitempty"`
 	Labels       []string        `json:"labels,omitempty"`
 	Media        []post.Media    `json:"media,omitempty"`
+	Files        []string        `json:"files,omitempty"` // the media that was pinned, beside the record
 	Settings     json.RawMessage `json:"platform_settings,omitzero"`
 }
 
@@ -76,16 +81,40 @@ func (p *Publisher) write(r *Record) (post.Receipt, error) {
 		if err := p.root.MkdirAll(r.folder(), 0o777); err != nil {
 			return post.Receipt{}, err
 		}
-		if err := p.replace(r.jsonName(), append(body, '\n')); err != nil {
+		if err := p.replace(r.jsonName(), bytes.NewReader(append(body, '\n'))); err != nil {
 			return post.Receipt{}, err
 		}
 	}
 	if _, err := p.root.Stat(r.textName()); errors.Is(err, fs.ErrNotExist) {
-		if err := p.replace(r.textName(), r.page()); err != nil {
+		if err := p.replace(r.textName(), bytes.NewReader(r.page())); err != nil {
 			return post.Receipt{}, err
 		}
 	}
 	return p.receipt(r), nil
+}
+
+// putMedia puts the media of a record that was pinned beside it, as the platform
+// would be given it. The error is a *post.Failure.
+func (p *Publisher) putMedia(ctx context.Context, r *Record) error {
+	for i := range r.Media {
+		if p.config.Media == nil || r.Media[i].Pin.IsZero() {
+			continue
+		}
+		f, err := p.config.Media.Ready(ctx, r.Media[i], &p.rules.Limits.Media)
+		if err != nil {
+			return err
+		}
+		name := fmt.Sprintf("%s.%d%s", folderName(r.Key), i+1, path.Ext(f.Name))
+		err = p.root.MkdirAll(r.folder(), 0o777)
+		if err == nil {
+			err = p.replace(r.folder()+"/"+name, f)
+		}
+		if err := errors.Join(err, f.Close()); err != nil {
+			return unwritten(err)
+		}
+		r.Files = append(r.Files, name)
+	}
+	return nil
 }
 
 // read returns the record stored under name, and false when there is none.
@@ -105,13 +134,13 @@ func (p *Publisher) read(name string) (*Record, bool, error) {
 }
 
 // replace makes name hold body, whole and durably, inside the outbox.
-func (p *Publisher) replace(name string, body []byte) error {
+func (p *Publisher) replace(name string, body io.Reader) error {
 	temp := name + ".tmp"
 	f, err := p.root.Create(temp)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(body)
+	_, err = io.Copy(f, body)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return errors.Join(err, p.root.Remove(temp))
 	}

@@ -3,7 +3,8 @@
 // in <outbox>/<account>/<connection>/, named by its idempotency key: a .json
 // with all of it, which is what counts, and a .txt to read. The limits and
 // threads are those of the platform in the connection's id: "twitter-1" cuts
-// threads of 280.
+// threads of 280, and pinned media lies beside the post in the form that X would
+// be given.
 //
 // It can also misbehave the way networks do, for all posts ([Config].Switch) or
 // for one that has a switch in its text: [[fail]] refuses it, [[throttle]] puts
@@ -159,8 +160,13 @@ func (p *Publisher) send(ctx context.Context, d *post.Delivery, text string, sav
 		}
 	}
 	thread := len(texts) > 1 || len(d.Post.Parts) > 0
-	return publish.SendParts(ctx, d, texts, save, func(_ context.Context, at int, text string, before []post.Part) (post.Receipt, error) {
+	return publish.SendParts(ctx, d, texts, save, func(ctx context.Context, at int, text string, before []post.Part) (post.Receipt, error) {
 		rec := p.record(d, at, text, before)
+		if len(before) == 0 {
+			if err := p.putMedia(ctx, rec); err != nil {
+				return post.Receipt{}, err
+			}
+		}
 		if thread {
 			rec.Part = at + 1
 		}
