@@ -22,6 +22,7 @@ type Config struct {
 	Timezone     *time.Location // of accounts that name none
 	Listen       string         // host:port; "" for none
 	ListenOpenly bool           // Listen may be reached from other machines, unencrypted
+	PublicURL    string         // https, without a slash at the end: where platforms reach Listen; "" for nowhere
 	HeartbeatURL string         // "" for none; may hold a token: never log it
 	Accounts     []AccountConfig
 	Inbox        InboxConfig
@@ -175,6 +176,7 @@ func (c *Config) settings() []setting {
 		{"timezone", scalar(&c.Timezone, zoneName)},
 		{"listen_openly", scalar(&c.ListenOpenly, yesNo)},
 		{"listen", func(v value) { c.readListen(v) }},
+		{"public_url", scalar(&c.PublicURL, publicURL)},
 		{"heartbeat_url", func(v value) { c.readHeartbeat(v) }},
 		{"accounts", func(v value) { c.readAccounts(v) }},
 		{"inbox", section(c.Inbox.settings())},

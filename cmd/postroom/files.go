@@ -226,6 +226,7 @@ func (r *room) named(account post.AccountID, file string) (*namedFile, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
+	req.Media = &pinner{media: r.media, dir: filepath.Dir(file), now: r.now}
 	return &namedFile{path: file, inInbox: inside, file: f, req: req}, nil
 }
 

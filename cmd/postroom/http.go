@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/postroom/postroom/publish"
 )
 
 // staleTick is how old the last tick may be before /livez fails.
@@ -39,6 +41,7 @@ func (d *daemon) handler() http.Handler {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, d.alive()) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, d.ready()) })
 	mux.HandleFunc("GET /calendar/{file}", d.serveCalendar)
+	mux.HandleFunc("GET "+publish.LinkPath, d.room.media.ServeLink)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{}))
 	return mux
 }

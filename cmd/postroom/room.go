@@ -101,6 +101,9 @@ func openRoom(ctx context.Context, dir string, o roomOptions) (*room, error) {
 	if r.media, err = publish.NewMediaRoom(filepath.Join(dir, "media"), publish.Guard{}, nil); err != nil {
 		return nil, err
 	}
+	if err := r.openLinks(&cfg); err != nil {
+		return nil, err
+	}
 	set, err := r.prepare(cfg)
 	if err != nil {
 		return nil, err
@@ -186,6 +189,9 @@ func (r *room) reload(ctx context.Context) error {
 	}
 	set, err := r.prepare(cfg)
 	if err != nil {
+		return err
+	}
+	if err := r.openLinks(&cfg); err != nil {
 		return err
 	}
 	r.set.Store(set)
@@ -287,6 +293,7 @@ func (r *room) inboxConfig() inbox.Config {
 	c := r.config().Inbox
 	cfg := inbox.DefaultConfig(r.dir)
 	cfg.Settle, cfg.Poll, cfg.HoldAfter, cfg.Now = c.Settle, c.Poll, c.HoldAfter, r.now
+	cfg.Beside = func(name string) bool { return publish.MediaType(name) != "" }
 	other := cfg.Folder
 	cfg.Folder = func(at []string) string {
 		if r.isFolder(at) {

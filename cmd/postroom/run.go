@@ -122,6 +122,7 @@ func (d *daemon) run(ctx context.Context, a *app) error {
 	g.Go(func() error { return d.dispatcher.Run(ctx) })
 	g.Go(func() error { return d.keepReports(ctx) })
 	g.Go(func() error { return d.keepSeries(ctx) })
+	g.Go(func() error { return d.keepMediaSmall(ctx) })
 	g.Go(func() error { return d.serveSocket(ctx) })
 	g.Go(func() error { return d.reloadOnHangup(ctx) })
 	if ln != nil {

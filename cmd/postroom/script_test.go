@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +26,8 @@ import (
 //	waitfor GLOB REGEXP        waits until a file that matches holds it
 //	waitgone GLOB              waits until no file matches
 //
+// square.png and wide.png are pictures of 20 × 20 and 400 × 100 pixels.
+//
 // $MONTH is the next month but one, like 2026-05, or 202605 as $MONTHC, and $TODAY
 // this day.
 func TestScripts(t *testing.T) {
@@ -36,12 +40,20 @@ func TestScripts(t *testing.T) {
 			e.Setenv("MONTH", time.Date(now.Year(), now.Month()+2, 1, 0, 0, 0, 0, time.UTC).Format("2006-01"))
 			e.Setenv("TODAY", now.Format(time.DateOnly))
 			e.Setenv("TZ", "UTC")
-			return nil
+			return errors.Join(writePicture(filepath.Join(e.WorkDir, "square.png"), 20, 20), writePicture(filepath.Join(e.WorkDir, "wide.png"), 400, 100))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": scriptExits, "capture": scriptCapture, "expand": scriptExpand, "waitfor": scriptWaitFor, "waitgone": scriptWaitGone,
 		},
 	})
+}
+
+func writePicture(name string, w, h int) error {
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, w, h))); err != nil {
+		return err
+	}
+	return os.WriteFile(name, b.Bytes(), 0o600)
 }
 
 func scriptExits(ts *testscript.TestScript, _ bool, args []string) {

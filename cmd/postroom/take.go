@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/postroom/postroom/inbox"
@@ -17,7 +18,32 @@ import (
 )
 
 // A taker takes the files of the inbox for a room.
-type taker struct{ room *room }
+type taker struct {
+	room *room
+
+	mu    sync.Mutex
+	first map[string]time.Time // when a calendar that waits for its media was first to be taken
+}
+
+// since returns when a file was first to be taken.
+func (t *taker) since(path string) time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.first == nil {
+		t.first = map[string]time.Time{}
+	}
+	if _, ok := t.first[path]; !ok {
+		t.first[path] = t.room.now()
+	}
+	return t.first[path]
+}
+
+// taken forgets when a file was first to be taken.
+func (t *taker) taken(path string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.first, path)
+}
 
 // newlineStill is how long a file must be still whose last row lacks only its
 // line ending (DESIGN §4).
@@ -51,10 +77,15 @@ func (t *taker) Take(ctx context.Context, f inbox.File) (inbox.Result, error) {
 		return inbox.Result{Disposition: inbox.Hold, Why: hold}, nil
 	}
 	req.Same = f.Same
+	req.Media = &pinner{media: r.media, dir: filepath.Dir(f.Path), settle: r.config().Inbox.Settle, since: t.since(f.Path), now: r.now}
 	res, err := r.take(ctx, req)
-	if errors.Is(err, intake.ErrChanged) {
+	switch {
+	case errors.Is(err, intake.ErrChanged):
 		return inbox.Result{Disposition: inbox.Retry, Why: "it changed while it was read"}, nil
+	case errors.Is(err, intake.ErrSettling):
+		return inbox.Result{Disposition: inbox.Retry, Why: "its media: " + err.Error()}, nil
 	}
+	t.taken(f.Path)
 	if err != nil {
 		return inbox.Result{}, err
 	}
@@ -189,6 +220,7 @@ func (r *room) request(folder, name string, body io.ReaderAt, size int64) (req i
 		Report: path.Join(append(append([]string{string(account.ID)}, parts...), report.SafeName(name))...),
 		File:   body, Size: size, Now: r.now().UTC().Truncate(time.Second),
 		Pin:    r.pin,
+		Media:  &pinner{media: r.media, dir: filepath.Join(r.dir, "inbox", filepath.FromSlash(folder)), now: r.now},
 		Limits: intake.Caps{Bytes: r.config().Inbox.MaxBytes, Rows: r.config().Inbox.MaxRows},
 	}
 	hold, err = r.applyDefaults(&req, folder, parts)
