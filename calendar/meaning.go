@@ -292,7 +292,16 @@ func frontMatter(text string) (rest string, front map[string]string) {
 		front[key] = strings.TrimSpace(value)
 		return true
 	}
+	// A line of --- may fence the keys, as in Markdown. Any other one stays: it
+	// parts a thread (CONTRACT §5.1).
+	fence := func(i int) bool { return i < len(lines) && strings.TrimSpace(lines[i]) == "---" }
+	if fence(0) && len(lines) > 1 && take(lines[1]) {
+		lines = lines[2:]
+	}
 	for len(lines) > 0 && take(lines[0]) {
+		lines = lines[1:]
+	}
+	if len(front) > 0 && fence(0) {
 		lines = lines[1:]
 	}
 	for len(lines) > 0 && take(lines[len(lines)-1]) {

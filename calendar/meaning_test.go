@@ -30,6 +30,8 @@ func TestWhatAnEventSays(t *testing.T) {
 		"HTML beside no text":   {"X-ALT-DESC;FMTTYPE=text/html:<html><body>Hi<br>there</body></html>", nil, "Hi\nthere", ""},
 		"commas and backslash":  {`SUMMARY:a\, b\; c\\d\x`, nil, `a, b; c\dx`, ""},
 		"front matter":          {`DESCRIPTION:Title: From front\nBody\nFirst comment: ha`, nil, "Body", "From front"},
+		"fenced":                {`DESCRIPTION:---\nTitle: From front\n---\nOne\n---\nTwo`, nil, "One\n---\nTwo", "From front"},
+		"parts of a thread":     {"SUMMARY:T\r\nDESCRIPTION:One\\n\\n---\\n\\nTwo", nil, "One\n\n---\n\nTwo", "T"},
 		"an unknown key":        {`DESCRIPTION:Note: it stays`, nil, "Note: it stays", ""},
 		"a prefix is cut":       {"SUMMARY:[X][LinkedIn] Hello", nil, "Hello", ""},
 		"a prefix of any words": {"SUMMARY:Reminder: hello", nil, "Reminder: hello", ""},
