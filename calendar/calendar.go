@@ -70,19 +70,20 @@ func (o *Options) unusable(line int, code, got, want, hint string) *Unusable {
 
 // A File is a calendar file that was read.
 type File struct {
-	opt       Options
-	cals      []*vcalendar
-	series    []*series
-	byUID     map[string]*series
-	unnamed   map[string]int // events without a UID, by what they say
-	loose     []*event       // events that clash with another of their UID
-	passed    map[string]int
-	truncated bool
-	lost      int // components that go-ical could not read
-	notes     []post.Problem
-	omitted   int // notes beyond the most
-	steps     int // left for all rules of the file
-	rows      []Row
+	opt        Options
+	cals       []*vcalendar
+	series     []*series
+	byUID      map[string]*series
+	unnamed    map[string]int // events without a UID, by what they say
+	loose      []*event       // events that clash with another of their UID
+	superseded []*event       // events of which the file has a later revision
+	passed     map[string]int
+	truncated  bool
+	lost       int // components that go-ical could not read
+	notes      []post.Problem
+	omitted    int // notes beyond the most
+	steps      int // left for all rules of the file
+	rows       []Row
 }
 
 // fileSteps bounds the work on all the rules of one file.
@@ -219,7 +220,12 @@ func (f *File) addEvent(cal *vcalendar, c *component) {
 		f.byUID[e.kind+e.uid] = s
 		f.series = append(f.series, s)
 	}
-	if other := s.add(e); other != nil {
+	out, other := s.add(e)
+	if out != nil {
+		out.left = "the file has the same event in a later revision, or once more"
+		f.superseded = append(f.superseded, out)
+	}
+	if other != nil {
 		const hint = "give each event a UID of its own"
 		if !post.HasErrors(other.problems) {
 			f.fail(other, other.line, "UID", other.uid, fmt.Sprintf("a UID of its own: line %d has the same, in the same revision, and says otherwise", e.line), hint)

@@ -55,7 +55,6 @@ func occurrencesOf(t testing.TB, b []byte, from, to time.Time) (*File, []string)
 // decided are the files in which we read otherwise than the references agree on,
 // each with the reason.
 var decided = map[string]string{
-	"0384.ics": "starts on 30 February and the like: an event without a day is rejected, and not moved to another",
 	"0400.ics": "a TZID of digits that its VTIMEZONE defines: it is used, where the references read UTC",
 	"0664.ics": "UNTIL is a date on a timed series: the whole day counts, as Google means it",
 	"0724.ics": "an HOURLY rule at the hour that clocks give twice: the first is taken (RFC 5545 §3.3.5)",

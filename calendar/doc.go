@@ -8,7 +8,8 @@
 // canonical, to go-ical; values.go reads dates and texts, zones.go and
 // vtimezone.go find time zones, rule.go expands recurrence rules on the wall
 // clock, series.go makes instances of rules, dates, exceptions and overrides.
-// events.go then decides which events are posts and what they say.
+// meaning.go then decides which events are posts and what they say, and rows.go
+// lists what became of each.
 //
 // Start reading at Open. The rules are those of RFC 5545 and 7986, where files
 // keep to them.

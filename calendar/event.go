@@ -33,6 +33,7 @@ type event struct {
 	start      stamp
 	recurrence stamp // RECURRENCE-ID
 	onward     bool  // RANGE=THISANDFUTURE
+	rolled     bool  // its month does not have the day of start, as written: it was counted on
 	more       *repetition
 
 	status, class string
@@ -45,6 +46,8 @@ type event struct {
 	attach        []attachment
 	meeting       bool // people are invited, or a call is set up
 
+	instance string // of an override: what it overrides, as its series names it
+	left     string // why its file itself leaves it out; "" where it does not
 	problems []post.Problem
 }
 
@@ -90,6 +93,9 @@ func (f *File) eventOf(c *ical.Component, raw *component, cal *vcalendar) *event
 	dateName := "DTSTART"
 	if c.Name == "VTODO" && c.Props.Get("DUE") != nil {
 		dateName = "DUE"
+	}
+	if p := c.Props.Get(dateName); p != nil && !recurring(c) {
+		p.Value, e.rolled = rollDay(p.Value)
 	}
 	e.start = f.stampOf(e, c, raw, dateName)
 	e.recurrence = f.stampOf(e, c, raw, "RECURRENCE-ID")
@@ -192,7 +198,7 @@ func (f *File) repetitionOf(e *event, c *ical.Component, raw *component) *repeti
 		}
 		return out
 	}
-	if len(c.Props["RRULE"])+len(c.Props["EXRULE"])+len(c.Props["RDATE"])+len(c.Props["EXDATE"]) == 0 {
+	if !recurring(c) {
 		return nil
 	}
 	r.rules, r.exRules = rules("RRULE"), rules("EXRULE")
@@ -226,6 +232,11 @@ func (f *File) repetitionOf(e *event, c *ical.Component, raw *component) *repeti
 	}
 	r.rdates, r.exdates = dates("RDATE"), dates("EXDATE")
 	return &r
+}
+
+// recurring reports whether a component says something of a series.
+func recurring(c *ical.Component) bool {
+	return len(c.Props["RRULE"])+len(c.Props["EXRULE"])+len(c.Props["RDATE"])+len(c.Props["EXDATE"]) > 0
 }
 
 // recurs reports whether the event stands for more than itself.

@@ -91,7 +91,7 @@ func (f *File) makeRows(ctx context.Context) error {
 		if first == nil {
 			first = s.overrides[0]
 		}
-		if first.kind == "VTODO" && !f.opt.Tasks || first.kind == "VJOURNAL" && !f.opt.Journals {
+		if f.off(first) {
 			f.passed[first.kind]++
 			continue
 		}
@@ -118,12 +118,25 @@ func (f *File) makeRows(ctx context.Context) error {
 	for _, e := range f.loose {
 		f.add(e, nil, "", e.problems)
 	}
+	f.superseded = slices.DeleteFunc(f.superseded, f.off)
+	for i, e := range f.superseded {
+		if i == mostNotes {
+			f.note(post.Problem{Code: "LEFT_OUT", Want: fmt.Sprintf("each event once: %d more events like the one in line %d were left out", len(f.superseded)-i, e.line)})
+			break
+		}
+		f.addAbsent(e, "LEFT_OUT", "not posted: "+e.left, "")
+	}
 	f.sayPassed()
 	slices.SortStableFunc(f.rows, func(a, b Row) int { return a.Line - b.Line })
 	for i := range f.rows {
 		f.rows[i].N = i + 1
 	}
 	return nil
+}
+
+// off reports whether components of this kind are not read.
+func (f *File) off(e *event) bool {
+	return e.kind == "VTODO" && !f.opt.Tasks || e.kind == "VJOURNAL" && !f.opt.Journals
 }
 
 // sayPassed notes what no post can be made of.
@@ -189,6 +202,9 @@ func (f *File) rowsOf(s *series) {
 		f.add(s.master, nil, "", s.master.problems)
 		return
 	}
+	if n := mostInOneDay(ins); n > 1 && s.master != nil {
+		f.warn(s.master, s.master.line, "RRULE", "", fmt.Sprintf("at most one post a day of the same words: the series gives %d within a day, and networks slow down or refuse what repeats itself", n))
+	}
 	told := map[*event]bool{}
 	for i := range ins {
 		in := &ins[i]
@@ -209,9 +225,44 @@ func (f *File) rowsOf(s *series) {
 		}
 		f.addInstance(in, m, ps)
 	}
-	if len(ins) == 0 {
+	listed := len(ins) > 0
+	for _, e := range s.overrides {
+		switch {
+		case told[e] || post.HasErrors(e.problems) || meaningOf(e).notPost != "":
+			continue // it is listed, or is nobody's business
+		case e.left != "":
+			f.addAbsent(e, "LEFT_OUT", "not posted: "+e.left, "")
+		case s.master != nil:
+			f.addAbsent(e, "NO_INSTANCE", f.noInstance(), "")
+		default:
+			continue
+		}
+		listed = true
+	}
+	if !listed {
 		f.addEmpty(s, first)
 	}
+}
+
+// mostInOneDay counts the instances of one event that lie within a day of each
+// other, at their densest. They are in order.
+func mostInOneDay(ins []instance) int {
+	most := 0
+	ats := map[*event][]time.Time{}
+	for i := range ins {
+		at := ats[ins[i].event]
+		for len(at) > 0 && ins[i].at.Sub(at[0]) >= 23*time.Hour { // the shortest day
+			at = at[1:]
+		}
+		ats[ins[i].event] = append(at, ins[i].at)
+		most = max(most, len(at)+1)
+	}
+	return most
+}
+
+// noInstance says that an event gives no post in the time that is planned.
+func (f *File) noInstance() string {
+	return fmt.Sprintf("no instance from %s to %s", f.opt.Now.Format(time.DateOnly), f.opt.Now.Add(f.opt.Horizon).Format(time.DateOnly))
 }
 
 // refuse rejects an event that cannot be used as it is, and reports whether it
@@ -242,7 +293,7 @@ func (f *File) addEmpty(s *series, first *event) {
 	if slices.ContainsFunc(s.overrides, func(e *event) bool { return post.HasErrors(e.problems) }) && s.master == nil {
 		return
 	}
-	p := f.problem(first, "NO_INSTANCE", fmt.Sprintf("no instance from %s to %s", f.opt.Now.Format(time.DateOnly), f.opt.Now.Add(f.opt.Horizon).Format(time.DateOnly)), "")
+	p := f.problem(first, "NO_INSTANCE", f.noInstance(), "")
 	if s.master != nil && s.master.recurs() {
 		p.Hint = "the series is looked at again every day; what comes nearer is posted then"
 	}
@@ -253,13 +304,18 @@ func (f *File) addEmpty(s *series, first *event) {
 // addNotPost lists an event that is nobody's post, without telling what it says:
 // a calendar may hold a private life.
 func (f *File) addNotPost(e *event, why string) {
-	p := f.problem(e, "NOT_A_POST", "not taken for a post: "+why, "")
+	hint := ""
 	if !strings.HasPrefix(why, "it is marked") {
-		p.Hint = "to post it, add a category like LinkedIn, or begin its summary with [LinkedIn]; for calendars that hold nothing but posts set all_events_are_posts in the folder's defaults.yaml"
+		hint = "to post it, add a category like LinkedIn, or begin its summary with [LinkedIn]; for calendars that hold nothing but posts set all_events_are_posts in the folder's defaults.yaml"
 	}
-	f.rows = append(f.rows, Row{Line: e.line, UID: e.uid, Cells: make([]string, len(header)), Problems: []post.Problem{p}})
-	f.rows[len(f.rows)-1].Cells[0] = e.uid
-	f.rows[len(f.rows)-1].Absent = true
+	f.addAbsent(e, "NOT_A_POST", "not taken for a post: "+why, hint)
+}
+
+// addAbsent lists an event that gives no post, by its name alone.
+func (f *File) addAbsent(e *event, code, want, hint string) {
+	r := Row{Line: e.line, UID: e.uid, Cells: make([]string, len(header)), Problems: []post.Problem{f.problem(e, code, want, hint)}, Absent: true}
+	r.Cells[0] = externalID(e.uid, e.instance)
+	f.rows = append(f.rows, r)
 }
 
 // add lists an event without a time.
@@ -304,6 +360,18 @@ func (f *File) addInstance(in *instance, m *meaning, ps []post.Problem) {
 		warn("DTSTART", "TIME_IN_GAP", fmt.Sprintf("a time that exists: in %s clocks go forward over it, so it was read as %s", in.zone.loc, local.Format("2006-01-02 15:04 MST")), "")
 	case walltime.Overlap:
 		warn("DTSTART", "TIME_TWICE", fmt.Sprintf("one time: in %s the clock shows it twice that day, so the first was taken, %s", in.zone.loc, local.Format("2006-01-02 15:04 MST")), "")
+	}
+	if in.stray {
+		want, hint := "a time that the series of this UID gives: it gives none such, so the event is posted at its own time", ""
+		if in.close {
+			want, hint = "a time that the series of this UID gives: it gives none such, and one less than a day from this event", "see whether it is the same post twice, then approve it or delete it"
+			r.Draft.Status = post.StatusDraft
+		}
+		warn("RECURRENCE-ID", "NO_SUCH_INSTANCE", want, hint)
+	}
+	if e.rolled {
+		warn("DTSTART", "NO_SUCH_DAY", fmt.Sprintf("a day that its month has: it was read as %s", local.Format(time.DateOnly)), "check the day, then approve it")
+		r.Draft.Status = post.StatusDraft
 	}
 	if in.zone.guess {
 		warn("TZID", "ZONE_GUESSED", "a zone that is known: this is "+in.zone.name(), "check the time, then approve it")

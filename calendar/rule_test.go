@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/postroom/postroom/post"
 )
 
 // at expands a rule from a start, up to n times, as month-day or as given.
@@ -191,11 +193,12 @@ func TestSeriesSetsAndOverrides(t *testing.T) {
 		"until on the clock":           {seriesText(zoned + "RRULE:FREQ=DAILY;UNTIL=20260305T090000"), "0303T0800 0304T0800 0305T0800"},
 		"a moved instance":             {seriesText(utc+"RRULE:FREQ=DAILY;COUNT=3", "RECURRENCE-ID:20260304T090000Z\r\nDTSTART:20260304T150000Z"), "0303T0900 0304T1500 0305T0900"},
 		"override first in the file":   {seriesText("RECURRENCE-ID:20260304T090000Z\r\nDTSTART:20260304T150000Z", utc+"RRULE:FREQ=DAILY;COUNT=3"), "0303T0900 0304T1500 0305T0900"},
-		"an exception beats it":        {seriesText(utc+"RRULE:FREQ=DAILY;COUNT=3\r\nEXDATE:20260304T090000Z", "RECURRENCE-ID:20260304T090000Z\r\nDTSTART:20260304T150000Z"), "0303T0900 0305T0900"},
+		"an exception beats it":        {seriesText(utc+"RRULE:FREQ=DAILY;COUNT=3\r\nEXDATE:20260304T090000Z", "RECURRENCE-ID:20260304T090000Z\r\nDTSTART:20260304T150000Z"), "0303T0900 0305T0900 left"},
 		"this and future":              {seriesText(utc+"RRULE:FREQ=DAILY;COUNT=4", "RECURRENCE-ID;RANGE=THISANDFUTURE:20260305T090000Z\r\nDTSTART:20260305T110000Z"), "0303T0900 0304T0900 0305T1100 0306T1100"},
 		"override alone":               {seriesText("RECURRENCE-ID:20260304T090000Z\r\nDTSTART:20260304T150000Z"), "0304T1500"},
-		"override of nothing":          {seriesText(utc+"RRULE:FREQ=DAILY;COUNT=2", "RECURRENCE-ID:20260320T090000Z\r\nDTSTART:20260320T150000Z"), "0303T0900 0304T0900"},
-		"the later revision":           {seriesText(utc+"RRULE:FREQ=DAILY;COUNT=2", "RECURRENCE-ID:20260304T090000Z\r\nDTSTART:20260304T150000Z\r\nSEQUENCE:2", "RECURRENCE-ID:20260304T090000Z\r\nDTSTART:20260304T160000Z\r\nSEQUENCE:1"), "0303T0900 0304T1500"},
+		"override of nothing":          {seriesText(utc+"RRULE:FREQ=DAILY;COUNT=2", "RECURRENCE-ID:20260320T090000Z\r\nDTSTART:20260320T150000Z"), "0303T0900 0304T0900 0320T1500"},
+		"of nothing, and older":        {seriesText(utc+"RRULE:FREQ=DAILY;COUNT=2\r\nSEQUENCE:1", "RECURRENCE-ID:20260320T090000Z\r\nDTSTART:20260320T150000Z"), "0303T0900 0304T0900 left"},
+		"the later revision":           {seriesText(utc+"RRULE:FREQ=DAILY;COUNT=2", "RECURRENCE-ID:20260304T090000Z\r\nDTSTART:20260304T150000Z\r\nSEQUENCE:2", "RECURRENCE-ID:20260304T090000Z\r\nDTSTART:20260304T160000Z\r\nSEQUENCE:1"), "0303T0900 0304T1500 left"},
 		"a start outside its rule":     {seriesText(utc + "RRULE:FREQ=WEEKLY;BYDAY=WE;COUNT=2"), "0304T0900 0311T0900"},
 		"over the change of clocks":    {seriesText(zoned + "RRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=3"), "0303T0800 0317T0800 0331T0700"},
 	} {
@@ -203,7 +206,10 @@ func TestSeriesSetsAndOverrides(t *testing.T) {
 		var got []string
 		for _, r := range f.rows {
 			if r.Draft.At.IsZero() {
-				t.Errorf("%s: %v", name, r.Problems)
+				if !r.Absent || r.Problems[0].Code != "LEFT_OUT" {
+					t.Errorf("%s: %v", name, r.Problems)
+				}
+				got = append(got, "left")
 				continue
 			}
 			got = append(got, r.Draft.At.Format("0102T1504"))
@@ -212,6 +218,61 @@ func TestSeriesSetsAndOverrides(t *testing.T) {
 		if s := strings.Join(got, " "); s != tc.want {
 			t.Errorf("%s:\n got %s\nwant %s", name, s, tc.want)
 		}
+	}
+}
+
+func TestAnOverrideThatItsSeriesDoesNotKnowIsHeldWhereItMayBeASecondCopy(t *testing.T) {
+	t.Parallel()
+	const stray = "RECURRENCE-ID:20260310T080000Z\r\nDTSTART:20260310T080000Z"
+	for rule, want := range map[string]post.Status{
+		"FREQ=WEEKLY;COUNT=3":          post.StatusDraft, // the series has one at nine that day
+		"FREQ=WEEKLY;BYDAY=TH;COUNT=3": options().Status,
+	} {
+		f := openText(t, seriesText("DTSTART:20260303T090000Z\r\nRRULE:"+rule, stray), options())
+		i := slices.IndexFunc(f.rows, func(r Row) bool { return r.Draft.ExternalID == "s/20260310T080000Z" })
+		if i < 0 {
+			t.Fatalf("%s: the event is not listed", rule)
+		}
+		told := slices.ContainsFunc(f.rows[i].Problems, func(p post.Problem) bool { return p.Code == "NO_SUCH_INSTANCE" })
+		if got := f.rows[i].Draft.Status; got != want || !told {
+			t.Errorf("%s: %v, want %v; told %v", rule, got, want, told)
+		}
+	}
+}
+
+func TestASeriesDenserThanDailyIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	for rule, want := range map[string]bool{
+		"FREQ=DAILY;COUNT=9":                 false,
+		"FREQ=DAILY;BYHOUR=9,13,17;COUNT=30": true,
+		"FREQ=HOURLY;COUNT=30":               true,
+	} {
+		o := options()
+		o.Hourly = true
+		f := openText(t, seriesText("DTSTART;TZID=Europe/Berlin:20260325T090000\r\nRRULE:"+rule), o)
+		warned := 0
+		for _, r := range f.rows {
+			for _, p := range r.Problems {
+				if strings.Contains(p.Want, "within a day") && p.Severity == post.SeverityWarning {
+					warned++
+				}
+			}
+		}
+		if warned > 1 || (warned == 1) != want {
+			t.Errorf("%s: warned %d times, want %v", rule, warned, want)
+		}
+	}
+}
+
+func TestADayThatDoesNotExistIsHeldForAPerson(t *testing.T) {
+	t.Parallel()
+	f := openText(t, seriesText("DTSTART:20260230T090000Z"), options())
+	if d := f.rows[0].Draft; d.Status != post.StatusDraft || d.At.Format("0102T1504") != "0302T0900" {
+		t.Errorf("%s %v: %v", d.At, d.Status, f.rows[0].Problems)
+	}
+	f = openText(t, seriesText("DTSTART:20260230T090000Z\r\nRRULE:FREQ=MONTHLY"), options())
+	if !post.HasErrors(f.rows[0].Problems) {
+		t.Error("a series may not begin on a day that does not exist")
 	}
 }
 

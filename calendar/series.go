@@ -26,6 +26,8 @@ type instance struct {
 	kind  walltime.Kind
 	date  bool   // a whole day
 	id    string // which of a series it is, as RECURRENCE-ID would say; "" of a single event
+	stray bool   // it overrides what its series does not give
+	close bool   // stray, and the series gives one less than a day from it
 }
 
 // occurrence is an instance on its way. Its key stands for the time the rule
@@ -55,10 +57,10 @@ func (f *File) instances(s *series, from, to time.Time) []instance {
 	if s.master != nil && s.master.more != nil {
 		gone, goneDays = f.exceptions(s.master)
 	}
-	keep := func(o occurrence, id string) {
+	keep := func(o occurrence, id string, stray bool) {
 		at, kind := f.instant(o)
 		if !at.Before(from) && at.Before(to) {
-			out = append(out, instance{event: o.source, at: at, zone: o.zone, kind: kind, date: o.date, id: id})
+			out = append(out, instance{event: o.source, at: at, zone: o.zone, kind: kind, date: o.date, id: id, stray: stray})
 		}
 	}
 	for _, e := range s.overrides {
@@ -69,16 +71,22 @@ func (f *File) instances(s *series, from, to time.Time) []instance {
 		if s.master != nil && s.master.start.date != o.date {
 			o = f.alike(s.master, o)
 		}
+		e.instance = o.id(cmp.Or(s.master, e))
 		if gone[o.key] || goneDays[o.day()] {
+			e.left = "an EXDATE takes this instance out of its series"
 			continue // an exception beats an override
 		}
 		if e.onward && s.master != nil {
 			continue // a shift
 		}
 		seen[o.key] = true
-		id := o.id(cmp.Or(s.master, e))
-		if !f.names(s, o) {
-			f.warn(e, e.recurrence.line, "RECURRENCE-ID", id, "a time that the series of this UID gives: it gives none such, so this event is not posted")
+		stray := !f.names(s, o)
+		if stray && s.master.replaces(e) {
+			e.left = "its series was changed after it, and has no such instance any more"
+			continue
+		}
+		if stray && !e.start.set() {
+			e.left = "its series has no such instance, and it has no DTSTART of its own"
 			continue
 		}
 		moved := o
@@ -88,7 +96,7 @@ func (f *File) instances(s *series, from, to time.Time) []instance {
 			}
 		}
 		moved.source = e
-		keep(moved, id)
+		keep(moved, e.instance, stray)
 	}
 	if s.master == nil {
 		return sorted(out)
@@ -117,13 +125,21 @@ func (f *File) instances(s *series, from, to time.Time) []instance {
 			}
 		}
 		o.wall += wall(by / time.Second)
-		keep(o, id)
+		keep(o, id, false)
 	}
 	return sorted(out)
 }
 
+// sorted puts instances in order of time, and finds the strays that may be a
+// second copy of their neighbour: of an instance whose time the series changed.
 func sorted(out []instance) []instance {
 	slices.SortStableFunc(out, func(a, b instance) int { return a.at.Compare(b.at) })
+	near := func(i, j int) bool {
+		return j >= 0 && j < len(out) && out[i].at.Sub(out[j].at).Abs() < 24*time.Hour
+	}
+	for i := range out {
+		out[i].close = out[i].stray && (near(i, i-1) || near(i, i+1))
+	}
 	return out
 }
 
@@ -398,40 +414,41 @@ func (f *File) shifts(s *series) []shift {
 }
 
 // add puts an event into the series of its UID. Of two that speak of the same
-// instance the later revision stays; clash is true when neither is later and they
-// differ.
-func (s *series) add(e *event) (clash *event) {
+// instance the later revision stays, and the other is returned as out; clash is
+// the one that is there when neither is later and they differ.
+func (s *series) add(e *event) (out, clash *event) {
 	if !e.recurrence.set() {
-		if s.master == nil {
+		have := s.master
+		switch {
+		case have == nil:
 			s.master = e
-			return nil
-		}
-		switch later(e, s.master) {
-		case 1:
+			return nil, nil
+		case later(e, have) > 0:
 			s.master = e
-		case 0:
-			if !same(e, s.master) {
-				return s.master
-			}
+			return have, nil
+		case later(e, have) == 0 && !same(e, have):
+			return nil, have
 		}
-		return nil
+		return e, nil
 	}
 	which := e.recurrence
 	if which.line = 0; e.onward {
 		which.line = 1
 	}
 	if i, ok := s.at[which]; ok {
-		if later(e, s.overrides[i]) >= 0 {
+		have := s.overrides[i]
+		if later(e, have) >= 0 {
 			s.overrides[i] = e
+			return have, nil
 		}
-		return nil
+		return e, nil
 	}
 	if s.at == nil {
 		s.at = map[stamp]int{}
 	}
 	s.at[which] = len(s.overrides)
 	s.overrides = append(s.overrides, e)
-	return nil
+	return nil, nil
 }
 
 // later compares revisions: 1 when a is the later one.
@@ -440,6 +457,15 @@ func later(a, b *event) int {
 		return c
 	}
 	return a.modifiedAt.Compare(b.modifiedAt)
+}
+
+// replaces reports whether e is surely a later revision than o: two that do not
+// say when they were changed are of the same age.
+func (e *event) replaces(o *event) bool {
+	if e.sequence != o.sequence || e.modifiedAt.IsZero() || o.modifiedAt.IsZero() {
+		return e.sequence > o.sequence
+	}
+	return e.modifiedAt.After(o.modifiedAt)
 }
 
 // same reports whether two events say the same.

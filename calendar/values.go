@@ -68,6 +68,21 @@ func parseStamp(s string) (st stamp, ok bool) {
 	return st, true
 }
 
+// rollDay counts a day that its month does not have, up to the 31st, on into the
+// next month, as many programs do: 20260230 is 20260302. rolled is false, and the
+// date as it was, for any other.
+func rollDay(s string) (date string, rolled bool) {
+	t := strings.TrimSpace(s)
+	if len(t) < 8 || !digits(t[:8]) {
+		return s, false
+	}
+	y, m, d := number(t[:4]), number(t[4:6]), number(t[6:8])
+	if m < 1 || m > 12 || d > 31 || d <= monthLength(y, m) {
+		return s, false
+	}
+	return wallOf(y, m, d, 0).utc().Format("20060102") + t[8:], true
+}
+
 func parseISO(m []string) (st stamp, ok bool) {
 	y, mo, d := number(m[1]), number(m[2]), number(m[3])
 	h, mi, s := number(m[4]), number(m[5]), number(m[6])
