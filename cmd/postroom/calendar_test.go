@@ -49,6 +49,30 @@ func TestCalendarsAreTakenFromTheInboxAndTheirSeriesGoOn(t *testing.T) {
 			t.Errorf("after %d days %d posts, want %d", step.days, n, step.want)
 		}
 	}
+	// Its series go on when somebody clears out the archive.
+	archived := filepath.Join(r.dir, "archive")
+	if err := os.Rename(archived, archived+".gone"); err != nil {
+		t.Fatal(err)
+	}
+	ahead = 28 * 24 * time.Hour
+	if err := r.extendSeries(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.groups(t, post.Filter{})); n != 17 {
+		t.Errorf("without its original %d posts, want 17", n)
+	}
+	if err := os.Rename(archived+".gone", archived); err != nil {
+		t.Fatal(err)
+	}
+	if copies, err := os.ReadDir(filepath.Join(r.dir, "data", "series")); err != nil || len(copies) != 1 {
+		t.Errorf("copies: %v, %v", copies, err)
+	}
+	if err := r.dropSpares(nil); err != nil {
+		t.Fatal(err)
+	}
+	if copies, err := os.ReadDir(filepath.Join(r.dir, "data", "series")); err != nil || len(copies) != 0 {
+		t.Errorf("copies that nothing needs: %v, %v", copies, err)
+	}
 	// Its original is looked at again after a restart, and has not changed.
 	d := newDaemon(r)
 	if err := d.takeUp(t.Context()); err != nil {

@@ -261,7 +261,7 @@ func (r *room) importFile(ctx context.Context, f *namedFile) (intake.Result, err
 		return res, fmt.Errorf("stored, but the original was not archived: %w", err)
 	}
 	if res.Outcome == intake.Taken {
-		err = r.intake.Filed(ctx, res.Import, to)
+		err = r.filed(ctx, res.Import, to)
 	}
 	return res, err
 }

@@ -45,7 +45,7 @@ func (r *room) refile(ctx context.Context) error {
 		if err := r.intake.Rewrite(ctx, imp, r.original, r.zone(imp.Account), r.now(), true); err != nil {
 			return fmt.Errorf("report of %s: %w", imp.Name, err)
 		}
-		if err := r.intake.Filed(ctx, imp, imp.Archive); err != nil {
+		if err := r.filed(ctx, imp, imp.Archive); err != nil {
 			return err
 		}
 		r.log.Info("original found in the archive", "file", imp.Name, "archive", imp.Archive)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -326,9 +327,20 @@ func (r *room) refresh(ctx context.Context, most int) (int, error) {
 	return r.intake.Refresh(ctx, r.original, r.zone, r.now(), most)
 }
 
-// original opens the original of an import, by its path in the room.
+// original opens the original of an import, by its path in the room: of a
+// calendar whose series go on the copy, when somebody has taken it out of the
+// archive.
 func (r *room) original(path string) (intake.Original, error) {
-	return os.Open(filepath.Join(r.dir, filepath.FromSlash(path)))
+	f, err := os.Open(filepath.Join(r.dir, filepath.FromSlash(path)))
+	if errors.Is(err, fs.ErrNotExist) {
+		if spare, err := os.Open(r.spare(path)); err == nil {
+			return spare, nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 // approve schedules a draft or held post, within the plan.

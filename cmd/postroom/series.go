@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -42,6 +45,7 @@ func (d *daemon) keepSeries(ctx context.Context) error {
 // it is made. A calendar that cannot be read is logged; the others go on.
 func (r *room) extendSeries(ctx context.Context) error {
 	seen := map[string]bool{} // lineages whose latest import was looked at
+	used := map[string]bool{} // copies of their originals
 	for cursor := ""; ; {
 		imps, next, err := r.store.Imports(ctx, "", cursor, 100)
 		if err != nil {
@@ -57,6 +61,10 @@ func (r *room) extendSeries(ctx context.Context) error {
 			if !intake.Extendable(imp) {
 				continue
 			}
+			used[r.spare(imp.Archive)] = true
+			if err := r.keepSpare(imp); err != nil {
+				r.log.WarnContext(ctx, "no copy of a calendar kept for its series", "file", imp.Name, "err", err)
+			}
 			if err := r.extend(ctx, imp); err != nil {
 				if r.store.Err() != nil || ctx.Err() != nil {
 					return err
@@ -65,7 +73,7 @@ func (r *room) extendSeries(ctx context.Context) error {
 			}
 		}
 		if next == "" {
-			return nil
+			return r.dropSpares(used)
 		}
 		cursor = next
 	}
@@ -92,6 +100,73 @@ func (r *room) extend(ctx context.Context, imp *post.Import) error {
 	res, err := r.intake.Extend(ctx, *imp, req)
 	if err == nil && res.Outcome == intake.Taken {
 		r.log.InfoContext(ctx, "series laid out further", "file", imp.Name, "accepted", res.Import.Counts.Accepted)
+	}
+	return err
+}
+
+// filed records where the original of an import was put. A copy for its series
+// that cannot be made now is made when they are next laid out.
+func (r *room) filed(ctx context.Context, imp post.Import, archive string) error {
+	if err := r.intake.Filed(ctx, imp, archive); err != nil {
+		return err
+	}
+	imp.Archive = archive
+	if err := r.keepSpare(&imp); err != nil {
+		r.log.WarnContext(ctx, "no copy of a calendar kept for its series", "file", imp.Name, "err", err)
+	}
+	return nil
+}
+
+// spare is where the copy of a calendar lies whose series go on, by the path of
+// its original.
+func (r *room) spare(archive string) string {
+	sum := sha256.Sum256([]byte(archive))
+	return filepath.Join(r.dir, "data", "series", hex.EncodeToString(sum[:16])+".ics")
+}
+
+// keepSpare copies the original of a calendar whose series go on, so that they
+// outlive it. One that is there stays as it is.
+func (r *room) keepSpare(imp *post.Import) error {
+	if !intake.Extendable(imp) {
+		return nil
+	}
+	to := r.spare(imp.Archive)
+	if _, err := os.Stat(to); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	from, err := os.Open(filepath.Join(r.dir, filepath.FromSlash(imp.Archive)))
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	f, err := atomicfile.Create(to)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(f, from); err != nil {
+		return errors.Join(err, f.Discard())
+	}
+	return f.Commit()
+}
+
+// dropSpares removes the copies of calendars that no series needs any more. One
+// that is hardly a day old may be of a calendar that came meanwhile.
+func (r *room) dropSpares(used map[string]bool) error {
+	dir := filepath.Join(r.dir, "data", "series")
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		file := filepath.Join(dir, e.Name())
+		if info, err := e.Info(); err == nil && !used[file] && r.now().Sub(info.ModTime()) > 24*time.Hour {
+			if err := os.Remove(file); err != nil {
+				return err
+			}
+		}
 	}
 	return err
 }

@@ -97,7 +97,7 @@ func (t *taker) Take(ctx context.Context, f inbox.File) (inbox.Result, error) {
 			if err != nil {
 				return err
 			}
-			return r.intake.Filed(ctx, res.Import, filepath.ToSlash(rel))
+			return r.filed(ctx, res.Import, filepath.ToSlash(rel))
 		}
 	case intake.Nothing, intake.Unusable:
 		out.Disposition = inbox.Reject
