@@ -362,7 +362,7 @@ func (f *File) addInstance(in *instance, m *meaning, ps []post.Problem) {
 		warn("DTSTART", "TIME_TWICE", fmt.Sprintf("one time: in %s the clock shows it twice that day, so the first was taken, %s", in.zone.loc, local.Format("2006-01-02 15:04 MST")), "")
 	}
 	if in.stray {
-		want, hint := "a time that the series of this UID gives: it gives none such, so the event is posted at its own time", ""
+		want, hint := "a time that the series of this UID gives: it gives none such, so the event is posted at its own time", "delete it in the calendar if it is a leftover"
 		if in.close {
 			want, hint = "a time that the series of this UID gives: it gives none such, and one less than a day from this event", "see whether it is the same post twice, then approve it or delete it"
 			r.Draft.Status = post.StatusDraft
