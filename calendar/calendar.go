@@ -71,6 +71,7 @@ func (o *Options) unusable(line int, code, got, want, hint string) *Unusable {
 // A File is a calendar file that was read.
 type File struct {
 	opt        Options
+	parser     *parser
 	cals       []*vcalendar
 	series     []*series
 	byUID      map[string]*series
@@ -113,7 +114,7 @@ func read(ctx context.Context, b []byte, o Options) (*File, error) {
 	if o.mostInstances == 0 {
 		o.mostInstances = mostInstances
 	}
-	f := &File{opt: o, byUID: map[string]*series{}, unnamed: map[string]int{}, passed: map[string]int{}, steps: fileSteps}
+	f := &File{opt: o, parser: newParser(), byUID: map[string]*series{}, unnamed: map[string]int{}, passed: map[string]int{}, steps: fileSteps}
 	text := decode(b)
 	lex := newLexer(text)
 	found := lex.begin()
@@ -185,7 +186,7 @@ func notCalendar(o *Options, text string) error {
 
 // addZone keeps a VTIMEZONE for when a time names it.
 func (f *File) addZone(cal *vcalendar, c *component) {
-	parsed, err := c.parse()
+	parsed, err := f.parser.parse(c)
 	if err != nil {
 		f.note(post.Problem{Line: c.line, Code: "BAD_ZONE", Want: "a VTIMEZONE that can be read: " + err.Error()})
 		return
@@ -198,7 +199,7 @@ func (f *File) addZone(cal *vcalendar, c *component) {
 
 // addEvent puts an event into its series.
 func (f *File) addEvent(cal *vcalendar, c *component) {
-	parsed, err := c.parse()
+	parsed, err := f.parser.parse(c)
 	if err != nil {
 		f.lost++
 		e := &event{cal: cal, kind: c.name, line: c.line}

@@ -110,6 +110,7 @@ func (f *File) instances(s *series, from, to time.Time) []instance {
 	if err != nil {
 		f.fail(s.master, s.master.line, "RRULE", "", err.Error(), "give the rule an end, or a longer interval")
 	}
+	out = slices.Grow(out, len(occs))
 	for _, o := range occs {
 		if seen[o.key] || gone[o.key] || goneDays[o.day()] {
 			continue

@@ -1,6 +1,8 @@
 package calendar
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -183,7 +185,7 @@ func (t *tree) begin(name string, line int) error {
 		t.deep = 1
 		return nil
 	}
-	t.stack = append(t.stack, &component{name: name, line: line})
+	t.stack = append(t.stack, &component{name: name, line: line, props: make([]property, 0, 12)}) // most have as many
 	if name == "VCALENDAR" {
 		t.opened(line)
 	}
@@ -235,13 +237,17 @@ func (t *tree) pop(ended bool) error {
 
 // canonical writes a component as go-ical can read it without harm: no folds, each
 // parameter in quotes, no control characters.
-func (c *component) canonical(b *strings.Builder) {
-	b.WriteString("BEGIN:" + c.name + "\r\n")
+func (c *component) canonical(b *bytes.Buffer) {
+	b.WriteString("BEGIN:")
+	b.WriteString(c.name)
+	b.WriteString("\r\n")
 	for i := range c.props {
 		p := &c.props[i]
 		b.WriteString(p.name)
 		for _, q := range p.params {
-			b.WriteString(";" + q.name + `="`)
+			b.WriteByte(';')
+			b.WriteString(q.name)
+			b.WriteString(`="`)
 			b.WriteString(plain(strings.ReplaceAll(q.value, `"`, "'")))
 			b.WriteByte('"')
 		}
@@ -252,7 +258,9 @@ func (c *component) canonical(b *strings.Builder) {
 	for _, child := range c.children {
 		child.canonical(b)
 	}
-	b.WriteString("END:" + c.name + "\r\n")
+	b.WriteString("END:")
+	b.WriteString(c.name)
+	b.WriteString("\r\n")
 }
 
 // plain takes control characters out, but for tabs.
@@ -269,19 +277,29 @@ func plain(s string) string {
 	}, s)
 }
 
-// parse gives a component to go-ical. It panics on no input that canonical makes,
-// as far as anybody knows; if it does, that costs this component alone.
-func (c *component) parse() (out *ical.Component, err error) {
+// A parser gives components to go-ical, one by one. Its buffers serve them all: go-ical
+// takes a large bufio.Reader as it is, and would make one for each component else.
+type parser struct {
+	text   bytes.Buffer
+	reader *bufio.Reader
+}
+
+func newParser() *parser { return &parser{reader: bufio.NewReader(nil)} }
+
+// parse panics on no component that canonical writes, as far as anybody knows; if
+// go-ical does, that costs this component alone.
+func (p *parser) parse(c *component) (out *ical.Component, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("go-ical: %v", r)
 		}
 	}()
-	var b strings.Builder
-	b.WriteString("BEGIN:VCALENDAR\r\n")
-	c.canonical(&b)
-	b.WriteString("END:VCALENDAR\r\n")
-	cal, err := ical.NewDecoder(strings.NewReader(b.String())).Decode()
+	p.text.Reset()
+	p.text.WriteString("BEGIN:VCALENDAR\r\n")
+	c.canonical(&p.text)
+	p.text.WriteString("END:VCALENDAR\r\n")
+	p.reader.Reset(&p.text)
+	cal, err := ical.NewDecoder(p.reader).Decode()
 	if err != nil {
 		return nil, err
 	}
