@@ -84,6 +84,7 @@ type File struct {
 	notes      []post.Problem
 	omitted    int // notes beyond the most
 	steps      int // left for all rules of the file
+	zoneNames  zoneNames
 	rows       []Row
 }
 
@@ -114,7 +115,7 @@ func read(ctx context.Context, b []byte, o Options) (*File, error) {
 	if o.mostInstances == 0 {
 		o.mostInstances = mostInstances
 	}
-	f := &File{opt: o, parser: newParser(), byUID: map[string]*series{}, unnamed: map[string]int{}, passed: map[string]int{}, steps: fileSteps}
+	f := &File{opt: o, parser: newParser(), byUID: map[string]*series{}, unnamed: map[string]int{}, passed: map[string]int{}, steps: fileSteps, zoneNames: zoneNames{}}
 	text := decode(b)
 	lex := newLexer(text)
 	found := lex.begin()
@@ -128,7 +129,7 @@ func read(ctx context.Context, b []byte, o Options) (*File, error) {
 		f.note(post.Problem{Line: line, Code: code, Got: post.Shorten(got), Want: want})
 	}
 	t.opened = func(line int) {
-		cal = &vcalendar{line: line, props: map[string]string{}, zones: map[string]*ical.Component{}, steps: budget{zoneSteps}}
+		cal = &vcalendar{line: line, props: map[string]string{}, zones: map[string]*ical.Component{}, steps: budget{zoneSteps}, names: f.zoneNames}
 		f.cals = append(f.cals, cal)
 	}
 	t.property = func(p *property) {
@@ -256,7 +257,7 @@ func (f *File) settle(cal *vcalendar) {
 		if given == "" {
 			continue
 		}
-		if z := zoneByName(given); z.loc != nil {
+		if z := f.zoneNames.find(given); z.loc != nil {
 			cal.base = zone{loc: z.loc, how: name}
 			return
 		}

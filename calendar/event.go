@@ -16,6 +16,7 @@ type vcalendar struct {
 	zones  map[string]*ical.Component
 	found  map[string]zone // by TZID
 	steps  budget          // left for the zones it defines
+	names  zoneNames       // the file's
 	method string
 	base   zone // of floating times and whole days
 }

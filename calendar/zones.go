@@ -25,6 +25,23 @@ func (z zone) name() string {
 	return fmt.Sprintf("%s (%s)", z.loc, z.how)
 }
 
+// zoneNames are the names that were looked up for one file. Each one that is not
+// known is searched for among the system's files, so there is an end to them.
+type zoneNames map[string]zone
+
+// mostZoneNames is far more than the 600 that the world has.
+const mostZoneNames = 2000
+
+// find is zoneByName, once for each name.
+func (n zoneNames) find(name string) zone {
+	z, ok := n[name]
+	if !ok && len(n) < mostZoneNames {
+		z = zoneByName(name)
+		n[name] = z
+	}
+	return z
+}
+
 // zone finds the zone of a TZID: an IANA name, one that Windows uses, one at the
 // end of a path, the calendar's own VTIMEZONE, an offset in the name. The answer
 // is kept for the calendar.
@@ -42,7 +59,7 @@ func (c *vcalendar) zone(tzid string) zone {
 
 func (c *vcalendar) find(tzid string) zone {
 	name := strings.Trim(strings.TrimSpace(unescape(tzid)), `"'`)
-	if z := zoneByName(name); z.loc != nil {
+	if z := c.names.find(name); z.loc != nil {
 		return z
 	}
 	vtz := c.zones[name]
@@ -57,7 +74,7 @@ func (c *vcalendar) find(tzid string) zone {
 		}
 	}
 	if area, place, ok := strings.Cut(name, "-"); ok && !strings.Contains(name, "/") { // US-Eastern
-		if loc, ok := walltime.Load(area + "/" + place); ok {
+		if loc := c.names.find(area + "/" + place).loc; loc != nil {
 			return zone{loc: loc, how: fmt.Sprintf("from %q", name)}
 		}
 	}

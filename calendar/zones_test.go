@@ -1,6 +1,7 @@
 package calendar
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -136,5 +137,17 @@ func TestBrokenZonesHarmNobody(t *testing.T) {
 		if len(f.rows) != 1 || time.Since(start) > 5*time.Second {
 			t.Errorf("%s: %d rows in %s", name, len(f.rows), time.Since(start))
 		}
+	}
+}
+
+func TestTheNamesOfZonesThatAreLookedUpHaveAnEnd(t *testing.T) {
+	t.Parallel()
+	names := zoneNames{}
+	for i := range mostZoneNames + 10 {
+		names.find(fmt.Sprintf("Nowhere/%d", i))
+	}
+	names.find("Nowhere/0")
+	if len(names) != mostZoneNames {
+		t.Errorf("%d names were looked up, want %d", len(names), mostZoneNames)
 	}
 }
