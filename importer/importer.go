@@ -111,6 +111,9 @@ func (f *File) Notes() []post.Problem { return f.notes }
 // Header returns the column names as written.
 func (f *File) Header() []string { return f.header }
 
+// Count returns how many rows the file has.
+func (f *File) Count() int { return f.rows }
+
 // Dialect returns how the file is written.
 func (f *File) Dialect() Dialect { return Dialect{Encoding: f.enc.name, Delimiter: rune(f.delim)} }
 

@@ -126,6 +126,10 @@ func (c Caps) bytes() int64 {
 
 // survey is the first pass: it keeps of each row what the plan needs.
 func (j *job) survey(ctx context.Context) error {
+	if c, ok := j.src.(csvSource); ok { // grown row by row, the columns would be copied many times
+		n := c.Count()
+		j.marks, j.ids, j.sets, j.ats = make([]mark, 0, n), make([]identity, 0, n), make([]uint32, 0, n), make([]int64, 0, n)
+	}
 	h := hasher{account: j.req.Account.ID}
 	err := j.src.Rows(ctx, func(r *row) error {
 		var m mark

@@ -18,7 +18,8 @@ type reporter struct {
 	batch *lineBatch
 	full  chan *lineBatch
 	empty chan *lineBatch
-	ended chan error
+	ended chan error // all rows are written
+	safe  chan error // and on disk
 }
 
 // A lineBatch holds rows with what their lines need.
@@ -32,7 +33,7 @@ type lineBatch struct {
 }
 
 func newReporter(b *report.Builder, width int) *reporter {
-	r := &reporter{lines: b, full: make(chan *lineBatch, 2), empty: make(chan *lineBatch, 4), ended: make(chan error, 1)}
+	r := &reporter{lines: b, full: make(chan *lineBatch, 2), empty: make(chan *lineBatch, 4), ended: make(chan error, 1), safe: make(chan error, 1)}
 	r.batch = &lineBatch{width: width}
 	for range 3 {
 		r.empty <- &lineBatch{width: width}
@@ -41,8 +42,8 @@ func newReporter(b *report.Builder, width int) *reporter {
 	return r
 }
 
-// write writes batches until there are no more. After an error it only gives
-// them back.
+// write writes batches until there are no more, and then makes them durable while
+// the rows are sealed. After an error it only gives them back.
 func (r *reporter) write(full <-chan *lineBatch) {
 	var err error
 	for b := range full {
@@ -53,6 +54,11 @@ func (r *reporter) write(full <-chan *lineBatch) {
 		r.empty <- b
 	}
 	r.ended <- err
+	if err == nil {
+		err = r.lines.EndRows()
+	}
+	r.safe <- err
+	close(r.safe)
 }
 
 func (b *lineBatch) write(lines *report.Builder) error {
@@ -116,3 +122,7 @@ func (r *reporter) end() error {
 	r.full = nil
 	return <-r.ended
 }
+
+// settle waits until the rows are on disk. Before it returns nobody else may
+// touch the builder.
+func (r *reporter) settle() error { return <-r.safe }

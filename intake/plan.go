@@ -13,7 +13,7 @@ import (
 // holds now less what this file replaces.
 func (j *job) plan(ctx context.Context) error {
 	acc := &j.req.Account
-	var items []scheduler.Item
+	items := make([]scheduler.Item, 0, len(j.marks))
 	var first, last int64
 	for n, m := range j.marks {
 		if m&(bad|settled|revoked) != 0 {

@@ -42,7 +42,12 @@ func (j *job) write(ctx context.Context) (res Result, err error) {
 	if w.lines, err = report.NewBuilder(j.in.base(name), shown(j.src, j.req.Name), report.Options{Zone: j.req.Account.Zone, Now: j.req.Now, Rows: j.count()}); err != nil {
 		return Result{}, fmt.Errorf("write the report of %s: %w", j.req.Name, err)
 	}
-	defer func() { err = errors.Join(err, w.lines.Discard()) }()
+	defer func() {
+		if w.report != nil {
+			w.report.settle()
+		}
+		err = errors.Join(err, w.lines.Discard())
+	}()
 	if j.keep {
 		if w.stage, err = j.in.store.Stage(ctx, j.req.Account.ID); err != nil {
 			return Result{}, fmt.Errorf("store %s: %w", j.req.Name, err)
@@ -96,6 +101,9 @@ func (w *writer) seal(ctx context.Context) (Result, error) {
 			return Result{}, err
 		}
 		w.imp = imp
+	}
+	if err := w.report.settle(); err != nil {
+		return Result{}, w.unreported(err)
 	}
 	files, err := w.lines.Finish(w.imp, bars(w.quotas))
 	if err != nil {

@@ -63,15 +63,17 @@ type Builder struct {
 	json     *bufio.Writer
 	rejected *bufio.Writer // nil until a row is rejected
 	line     []byte
-	cells    []byte // of the row at hand, as its lines begin
+	front    []byte // of the row at hand, as its lines begin
+	own      int    // how much of front are the input's own cells
 	comma    byte
 	times    clock
 	page     page
 	rows     int
 }
 
-// bufferSize is how much is gathered for one write.
-const bufferSize = 256 << 10
+// bufferSize is how much is gathered for one write: in large pieces the kernel
+// takes a report of many rows for half of the time.
+const bufferSize = 1 << 20
 
 // NewBuilder begins a report whose files are called base and an ending each.
 func NewBuilder(base string, src Source, o Options) (*Builder, error) {
@@ -113,10 +115,15 @@ func (b *Builder) Row(cells []string, raw []byte, r *post.Row, g *post.Group) er
 	b.rows++
 	b.csvCells(cells)
 	if g == nil {
-		b.csvLine(r, nil, nil)
+		b.csvFront(r, nil, nil)
+		b.csvLine(r, nil)
 	} else {
 		for i := range g.Posts {
-			b.csvLine(r, g, &g.Posts[i])
+			p := &g.Posts[i]
+			if i == 0 || p.Status != g.Posts[i-1].Status || !p.DueAt.Equal(g.Posts[i-1].DueAt) {
+				b.csvFront(r, g, p)
+			}
+			b.csvLine(r, p)
 		}
 	}
 	if r.Decision == post.Rejected {
@@ -130,6 +137,20 @@ func (b *Builder) Row(cells []string, raw []byte, r *post.Row, g *post.Group) er
 		}
 	}
 	b.page.row(r, g)
+	return nil
+}
+
+// EndRows makes the rows that were added durable; there are no more of them. What
+// Finish has left to write is small. A report that is finished without it is as
+// durable, only later.
+func (b *Builder) EndRows() error {
+	err := b.csv.Flush()
+	if err == nil {
+		err = b.files[0].Prepare()
+	}
+	if err != nil {
+		return fmt.Errorf("write report %s: %w", b.base, err)
+	}
 	return nil
 }
 

@@ -94,23 +94,23 @@ func isFormula(s string) bool {
 
 // csvCells prepares the input's own cells, which every line of a row begins with.
 func (b *Builder) csvCells(cells []string) {
-	b.cells = b.cells[:0]
+	b.front = b.front[:0]
 	for i := range b.src.Header {
 		cell := ""
 		if i < len(cells) {
 			cell = cells[i]
 		}
-		b.cells = appendCell(b.cells, cell, b.comma)
+		b.front = appendCell(b.front, cell, b.comma)
 	}
+	b.own = len(b.front)
 }
 
-// csvLine writes the line of one row and platform after csvCells. p is nil for a
-// row that has no group to show.
-func (b *Builder) csvLine(r *post.Row, g *post.Group, p *post.Post) {
-	b.line = append(b.line, b.cells...)
-	b.line = strconv.AppendInt(b.line, int64(r.Line), 10)
-	b.line = append(b.line, b.comma)
-	b.plain(statusOf(r, g, p))
+// csvFront prepares, after csvCells, what the lines of a row have before the
+// platform. p is nil for a row that has no group to show.
+func (b *Builder) csvFront(r *post.Row, g *post.Group, p *post.Post) {
+	f := strconv.AppendInt(b.front[:b.own], int64(r.Line), 10)
+	f = append(f, b.comma)
+	f = append(append(f, statusOf(r, g, p)...), b.comma)
 	at := r.ScheduledAt
 	if p != nil {
 		at = p.DueAt
@@ -118,21 +118,22 @@ func (b *Builder) csvLine(r *post.Row, g *post.Group, p *post.Post) {
 			at = g.ScheduledAt
 		}
 	}
-	b.line = b.times.appendUTC(b.line, at)
-	b.line = append(b.line, b.comma)
-	b.line = b.times.appendLocal(b.line, at)
-	b.line = append(b.line, b.comma)
+	f = append(b.times.appendUTC(f, at), b.comma)
+	f = append(b.times.appendLocal(f, at), b.comma)
 	if moved := minutesMoved(r); moved != 0 {
-		b.line = strconv.AppendInt(b.line, int64(moved), 10)
+		f = strconv.AppendInt(f, int64(moved), 10)
 	}
-	b.line = append(b.line, b.comma)
-	b.cell(whyOf(r, g))
-	if r.Group.IsZero() {
-		b.plain("")
-	} else {
-		b.line = appendID(b.line, r.Group)
-		b.line = append(b.line, b.comma)
+	f = append(f, b.comma)
+	f = appendCell(f, whyOf(r, g), b.comma)
+	if !r.Group.IsZero() {
+		f = appendID(f, r.Group)
 	}
+	b.front = append(f, b.comma)
+}
+
+// csvLine writes the line of one row and platform after csvFront.
+func (b *Builder) csvLine(r *post.Row, p *post.Post) {
+	b.line = append(b.line, b.front...)
 	if p == nil {
 		b.plain("")
 		b.plain("")
