@@ -9,27 +9,33 @@ import (
 	"github.com/gocarina/gocsv"
 )
 
-// A bound is what gocsv fills from one record: the cells by what they mean.
+// A bound is what gocsv fills from one record: the cells by what they mean. gocsv
+// makes two for each record, so what few rows have lies apart.
 type bound struct {
 	Content   string `csv:"content"`
 	Platforms string `csv:"platforms"`
 	When      string `csv:"scheduled_time"`
-	Date      string `csv:"date"`
-	Clock     string `csv:"time"`
-	Title     string `csv:"title"`
-	Link      string `csv:"link"`
-	Zone      string `csv:"timezone"`
-	Status    string `csv:"status"`
-	ID        string `csv:"external_id"`
-	Comment   string `csv:"first_comment"`
-	Settings  string `csv:"platform_settings"`
-	Labels    string `csv:"labels"`
-	Alt       string `csv:"alt_text"`
-	Year      string `csv:"year"`
-	Month     string `csv:"month"`
-	Day       string `csv:"day"`
-	Hour      string `csv:"hour"`
-	Minute    string `csv:"minute"`
+	*rarer
+}
+
+// rarer are the cells that few rows fill.
+type rarer struct {
+	Date     string `csv:"date"`
+	Clock    string `csv:"time"`
+	Title    string `csv:"title"`
+	Link     string `csv:"link"`
+	Zone     string `csv:"timezone"`
+	Status   string `csv:"status"`
+	ID       string `csv:"external_id"`
+	Comment  string `csv:"first_comment"`
+	Settings string `csv:"platform_settings"`
+	Labels   string `csv:"labels"`
+	Alt      string `csv:"alt_text"`
+	Year     string `csv:"year"`
+	Month    string `csv:"month"`
+	Day      string `csv:"day"`
+	Hour     string `csv:"hour"`
+	Minute   string `csv:"minute"`
 
 	// Several columns may fill these.
 	Media    []string  `csv:"-"`
@@ -54,6 +60,7 @@ type binder struct {
 	raws   []byte
 	ends   []int
 	bounds []bound
+	none   rarer // of all that fill none of it: stays empty
 	filled []Row // of the chunk; used again
 }
 
@@ -168,6 +175,11 @@ func (b *binder) bind() error {
 	if len(b.bounds) < len(b.recs) {
 		return fmt.Errorf("bind rows: %d of %d came back", len(b.bounds), len(b.recs))
 	}
+	for i := range b.bounds {
+		if b.bounds[i].rarer == nil {
+			b.bounds[i].rarer = &b.none
+		}
+	}
 	return nil
 }
 
@@ -190,6 +202,17 @@ func (b *bound) UnmarshalCSVWithFields(key, value string) error {
 		b.Platforms = value
 	case fieldWhen:
 		b.When = value
+	default:
+		if b.rarer == nil {
+			b.rarer = &rarer{}
+		}
+		b.take(field(key[:at]), atoi(key[at+1:]), value)
+	}
+	return nil
+}
+
+func (b *rarer) take(f field, column int, value string) {
+	switch f {
 	case fieldDate:
 		b.Date = value
 	case fieldTime:
@@ -225,9 +248,8 @@ func (b *bound) UnmarshalCSVWithFields(key, value string) error {
 	case fieldMedia:
 		b.Media = append(b.Media, value)
 	case fieldVariant:
-		b.Variants = append(b.Variants, variant{atoi(key[at+1:]), value})
+		b.Variants = append(b.Variants, variant{column, value})
 	}
-	return nil
 }
 
 func joinCells(a, b string) string {

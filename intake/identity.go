@@ -213,13 +213,28 @@ type hashRef struct {
 
 // sorted returns hashes with their rows, by hash and then by row.
 func sorted(n int, hash func(row int) (uint64, bool)) []hashRef {
-	refs := make([]hashRef, 0, n)
+	// By the first bits first, so that what is sorted fits a processor's cache.
+	var ends [1 << 8]int
 	for i := range n {
 		if h, ok := hash(i); ok {
-			refs = append(refs, hashRef{h, uint32(i)})
+			ends[h>>56]++
 		}
 	}
-	sortRefs(refs)
+	at := ends
+	for i := 1; i < len(ends); i++ {
+		at[i], ends[i] = ends[i-1], ends[i-1]+ends[i]
+	}
+	at[0] = 0
+	starts, refs := at, make([]hashRef, ends[len(ends)-1])
+	for i := range n {
+		if h, ok := hash(i); ok {
+			refs[at[h>>56]] = hashRef{h, uint32(i)}
+			at[h>>56]++
+		}
+	}
+	for i := range ends {
+		sortRefs(refs[starts[i]:ends[i]])
+	}
 	return refs
 }
 

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -82,7 +83,12 @@ func (s Slot) Reason(r Rules, asked time.Time, conns []post.ConnectionID) string
 			parts = append(parts, fmt.Sprintf("too near to now: moved to at least %s ahead", short(r.Lead)))
 		}
 		if s.Shift > 0 {
-			parts = append(parts, fmt.Sprintf("moved %s: %s", minutesOf(s.Shift), s.rule(r, conns)))
+			// Put together by hand: most rows of a large file are moved.
+			moved := "moved " + minutesOf(s.Shift) + ": " + s.rule(r, conns)
+			if len(parts) == 0 {
+				return moved
+			}
+			parts = append(parts, moved)
 		}
 		return strings.Join(parts, "; then ")
 	}
@@ -98,7 +104,7 @@ func (s Slot) reset(asked time.Time) time.Duration {
 func (s Slot) rule(r Rules, conns []post.ConnectionID) string {
 	switch {
 	case s.Why&WhyGap != 0 && int(s.blocker) < len(conns):
-		return fmt.Sprintf("at least %s between posts on %s", short(r.Gap), conns[s.blocker])
+		return "at least " + short(r.Gap) + " between posts on " + string(conns[s.blocker])
 	case s.Why&WhyFull != 0:
 		return fmt.Sprintf("at most %d in one minute for the account", r.PerMinute)
 	}
@@ -109,7 +115,7 @@ func minutesOf(n uint32) string {
 	if n == 1 {
 		return "1 minute"
 	}
-	return fmt.Sprintf("%d minutes", n)
+	return strconv.FormatUint(uint64(n), 10) + " minutes"
 }
 
 // short writes a duration as people do in the config: 5m, 4h, 1h30m.
