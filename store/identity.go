@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"sync"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -51,21 +52,41 @@ type byHash[E any] [64][]E
 
 func (h *byHash[E]) add(hash uint64, e E) { h[hash>>58] = append(h[hash>>58], e) }
 
-// writeRuns writes the stage's runs.
-func (t *Stage) writeRuns(ctx context.Context) error {
-	err := writeRun(ctx, t, bucketKeyRuns, keySize, &t.keys, func(a, b keyEntry) int {
-		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.row, b.row))
-	})
-	if err != nil {
-		return err
+// sort orders the entries; order compares those of the same hash too.
+func (h *byHash[E]) sort(order func(a, b E) int) {
+	for _, part := range h {
+		slices.SortFunc(part, order)
 	}
-	return writeRun(ctx, t, bucketTwinRuns, twinSize, &t.twins, func(a, b twinEntry) int {
-		return cmp.Or(cmp.Compare(a.twin, b.twin), cmp.Compare(a.row, b.row))
-	})
 }
 
-// writeRun sorts entries and writes them, and lets go of them.
-func writeRun[E interface{ append([]byte) []byte }](ctx context.Context, t *Stage, bucket []byte, size int, entries *byHash[E], order func(a, b E) int) error {
+func (a keyEntry) compare(b keyEntry) int {
+	if a.key != b.key {
+		return cmp.Compare(a.key, b.key)
+	}
+	return cmp.Compare(a.row, b.row)
+}
+
+func (a twinEntry) compare(b twinEntry) int {
+	if a.twin != b.twin {
+		return cmp.Compare(a.twin, b.twin)
+	}
+	return cmp.Compare(a.row, b.row)
+}
+
+// writeRuns writes the stage's runs.
+func (t *Stage) writeRuns(ctx context.Context) error {
+	var sorting sync.WaitGroup
+	sorting.Go(func() { t.twins.sort(twinEntry.compare) })
+	t.keys.sort(keyEntry.compare)
+	sorting.Wait()
+	if err := writeRun(ctx, t, bucketKeyRuns, keySize, &t.keys); err != nil {
+		return err
+	}
+	return writeRun(ctx, t, bucketTwinRuns, twinSize, &t.twins)
+}
+
+// writeRun writes sorted entries, and lets go of them.
+func writeRun[E interface{ append([]byte) []byte }](ctx context.Context, t *Stage, bucket []byte, size int, entries *byHash[E]) error {
 	var blocks [][]byte
 	flush := func() error {
 		err := t.s.update(ctx, func(tx *bolt.Tx) error {
@@ -84,7 +105,6 @@ func writeRun[E interface{ append([]byte) []byte }](ctx context.Context, t *Stag
 	var block []byte
 	n := 0
 	for i, part := range entries {
-		slices.SortFunc(part, order)
 		for _, e := range part {
 			block = e.append(block)
 			if n++; n%runEntries != 0 {
