@@ -48,12 +48,17 @@ func findGroup(tx *bolt.Tx, id post.ID) (key, record []byte) {
 	if bytes.Equal(k, id[:]) {
 		return k, v
 	}
-	from := id // a group and its posts are of one second
+	// A group and its posts are of one second, and most groups have few.
 	low := int(id[9])<<16 | int(id[10])<<8 | int(id[11])
-	low = max(low-mostPosts, 0)
-	from[9], from[10], from[11] = byte(low>>16), byte(low>>8), byte(low)
-	for k, v := c.Seek(from[:]); k != nil && bytes.Compare(k, id[:]) < 0; k, v = c.Next() {
-		key, record = k, v
+	for _, back := range []int{4, mostPosts} {
+		from, at := id, max(low-back, 0)
+		from[9], from[10], from[11] = byte(at>>16), byte(at>>8), byte(at)
+		for k, v := c.Seek(from[:]); k != nil && bytes.Compare(k, id[:]) < 0; k, v = c.Next() {
+			key, record = k, v
+		}
+		if key != nil {
+			break
+		}
 	}
 	return key, record
 }

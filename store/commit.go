@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -20,9 +21,16 @@ type write struct {
 // mostTogether is how many changes share one commit.
 const mostTogether = 256
 
+// The committer waits for others to join for at most a part of the time that the
+// last commit took, and no longer than a sync of a slow disk.
+const (
+	gatherShare = 2
+	gatherMost  = 5 * time.Millisecond
+)
+
 // update runs fn in a write transaction and returns when it is durable. Many
 // callers share a commit: the committer takes whatever queued while the last
-// fsync ran (STORE §7). fn may run more than once, must not keep what the
+// fsync ran (STORE §7), and [Store.gather] has the rest. fn may run more than once, must not keep what the
 // transaction owns, and must not call the store.
 //
 // A change that was handed over is carried out even when ctx ends meanwhile.
@@ -44,6 +52,8 @@ func (s *Store) update(ctx context.Context, fn func(*bolt.Tx) error) error {
 // commitLoop is the only writer. It ends when the store closes.
 func (s *Store) commitLoop() {
 	defer close(s.committed)
+	var crowd int          // callers that were seen at once, at the last commit
+	var took time.Duration // the last commit
 	for {
 		var batch []*write
 		select {
@@ -62,8 +72,33 @@ func (s *Store) commitLoop() {
 				break drain
 			}
 		}
+		if len(batch) < crowd {
+			batch = s.gather(batch, crowd, min(took/gatherShare, gatherMost))
+		}
+		start := time.Now()
 		s.commit(batch)
+		took, crowd = time.Since(start), len(batch)+len(s.writes)
 	}
+}
+
+// gather waits a little for those who wrote together a moment ago: they are likely
+// to be back soon, and a sync costs the same for one as for many. Without it, many
+// callers who each wait for their commit and write again fall into two halves,
+// which take turns and sync twice as often. Who writes alone never waits.
+func (s *Store) gather(batch []*write, crowd int, most time.Duration) []*write {
+	enough := time.NewTimer(most)
+	defer enough.Stop()
+	for len(batch) < min(crowd, mostTogether) {
+		select {
+		case w := <-s.writes:
+			batch = append(batch, w)
+		case <-enough.C:
+			return batch
+		case <-s.closing:
+			return batch
+		}
+	}
+	return batch
 }
 
 // refuseRest answers whoever still waits.
