@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -142,5 +143,25 @@ func TestAVeryLongCell(t *testing.T) {
 	want := "long.csv:3:1: got \"" + strings.Repeat("long ", 11) + "long…\", want a shorter cell (shorten the text, or look for a quote that is not closed)"
 	if !strings.Contains(got, want) || !strings.Contains(got, `"first"`) || !strings.Contains(got, `"last"`) || strings.Count(got, "want a shorter cell") != 2 {
 		t.Errorf("got\n%s", got)
+	}
+}
+
+// What is looked at eight bytes at a time is what is looked at one by one.
+func TestShowsFindsEachByteThatDoesNot(t *testing.T) {
+	t.Parallel()
+	for c := range 256 {
+		want := c >= ' ' && c != 0x7f
+		for length := 1; length <= 17; length++ {
+			for at := range length {
+				b := bytes.Repeat([]byte{'a'}, length)
+				b[at] = byte(c)
+				if got := shows(b); got != want {
+					t.Fatalf("shows(%q) = %v, want %v", b, got, want)
+				}
+			}
+		}
+	}
+	if b := bytes.Repeat([]byte{0x80, ' ', 0xff, '~'}, 5); !shows(b) {
+		t.Errorf("shows(%q) = false", b)
 	}
 }
