@@ -23,7 +23,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx); err != nil {
+	if err := benchmark(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -35,7 +35,7 @@ type bench struct {
 	binary string
 }
 
-func run(ctx context.Context) error {
+func benchmark(ctx context.Context) error {
 	only := flag.String("only", "", "one of import, dispatch, idle; all by default")
 	rows := flag.String("rows", "100000,1000000", "sizes of the import, comma separated")
 	posts := flag.Int("posts", 20000, "posts of the dispatch")
