@@ -2,6 +2,7 @@ package publish
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/clipperhouse/uax29/v2/graphemes"
@@ -156,6 +157,17 @@ func ShortMentions(text string) string {
 		from = s.to
 	}
 	return b.String() + text[from:]
+}
+
+// Bare is what of a text must be equal where one is looked up by what it says: all
+// but white space and the domains of mentions, in NFC.
+func Bare(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, ShortMentions(norm.NFC.String(text)))
 }
 
 // mentionDomains returns the "@domain" of each @user@domain in text. One inside

@@ -8,9 +8,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/publish"
@@ -35,7 +32,7 @@ func (p *Publisher) Lookup(ctx context.Context, d post.Delivery) (post.Found, er
 	if err != nil {
 		return post.Found{}, err
 	}
-	want := search{p: p, key: d.Post.Key(), text: bare(p.text(&d)), media: len(d.Content.Media), from: d.Post.BegunAt}
+	want := search{p: p, key: d.Post.Key(), text: publish.Bare(p.text(&d)), media: len(d.Content.Media), from: d.Post.BegunAt}
 	path := fmt.Sprintf("/api/v1/accounts/%s/statuses?limit=%d&exclude_reblogs=true", url.PathEscape(id), pageSize)
 	before := ""
 	for range maxPages {
@@ -89,9 +86,7 @@ func clockShift(a *publish.Answer) time.Duration {
 }
 
 func (p *Publisher) present(s *status, key string) post.Found {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.own.add(s.ID, key)
+	p.own.Add(s.ID, key)
 	r := s.receipt()
 	r.Found = true
 	return post.Found{State: post.Present, Receipt: r}
@@ -115,23 +110,15 @@ func (s *search) in(page []status, shift time.Duration) (found *status, older bo
 		if !s.from.IsZero() && c.CreatedAt.Before(s.from.Add(shift-clockSlack)) {
 			return nil, true
 		}
-		if c.InReplyToID != nil || len(c.Media) != s.media || s.p.others(c.ID, s.key) {
+		if c.InReplyToID != nil || len(c.Media) != s.media || s.p.own.ByAnother(c.ID, s.key) {
 			continue
 		}
-		if bare(plain(c.Content)) == s.text {
+		if publish.Bare(plain(c.Content)) == s.text {
 			return c, false
 		}
 		s.unlike = append(s.unlike, *c)
 	}
 	return nil, false
-}
-
-// others reports whether the status is known to be a post other than key's.
-func (p *Publisher) others(id, key string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	owner, ok := p.own.keys[id]
-	return ok && owner != key
 }
 
 // sources decides by what the candidates were written as. A candidate that
@@ -153,7 +140,7 @@ func (s *search) sources(ctx context.Context) (post.Found, error) {
 		case a.Status == http.StatusNotFound && s.gone(ctx, s.unlike[i].ID):
 		case err != nil:
 			state = post.Undecidable
-		case bare(source.Text) == s.text:
+		case publish.Bare(source.Text) == s.text:
 			return s.p.present(&s.unlike[i], s.key), nil
 		}
 	}
@@ -166,17 +153,6 @@ func (s *search) gone(ctx context.Context, id string) bool {
 	var c status
 	a, _ := s.p.ask(ctx, "/api/v1/statuses/"+url.PathEscape(id), &c)
 	return a != nil && a.Status == http.StatusNotFound
-}
-
-// bare is what of a text must be equal: all but white space and the domains of
-// mentions, in NFC.
-func bare(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return -1
-		}
-		return r
-	}, publish.ShortMentions(norm.NFC.String(text)))
 }
 
 // plain takes the tags off a status's HTML, with white space where a line ends.
@@ -196,30 +172,5 @@ func plain(content string) string {
 			b.WriteByte('\n')
 		}
 		content = after
-	}
-}
-
-// ownStatuses remembers which post made a status, for the newest of them, so
-// that of two posts that say the same each finds its own. It forgets at a
-// restart: then the later of two equal posts within two minutes may take the
-// earlier's status for its own, and is not sent twice.
-type ownStatuses struct {
-	keys  map[string]string // by status id
-	order []string
-}
-
-const ownMost = 500
-
-func (o *ownStatuses) add(id, key string) {
-	if o.keys == nil {
-		o.keys = map[string]string{}
-	}
-	if _, ok := o.keys[id]; !ok {
-		o.order = append(o.order, id)
-	}
-	o.keys[id] = key
-	if len(o.order) > ownMost {
-		delete(o.keys, o.order[0])
-		o.order = o.order[1:]
 	}
 }

@@ -47,13 +47,13 @@ type Publisher struct {
 	base   string // of the server, without a slash at the end
 	client *publish.Client
 	now    func() time.Time
+	own    publish.Owned
 
 	mu        sync.Mutex
 	rules     publish.Rules
 	domain    string    // that the server announces
 	loadedAt  time.Time // when the server's limits were read; zero for never
 	accountID string    // "" until asked
-	own       ownStatuses
 }
 
 // New returns a publisher. It calls nobody.
@@ -183,9 +183,7 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 	if got.ID == "" {
 		return post.Receipt{}, p.client.Doubt(a, errors.New("it names no status"))
 	}
-	p.mu.Lock()
-	p.own.add(got.ID, d.Post.Key())
-	p.mu.Unlock()
+	p.own.Add(got.ID, d.Post.Key())
 	r := got.receipt()
 	if r.PublishedAt.IsZero() {
 		r.PublishedAt = a.At.UTC()

@@ -1,15 +1,11 @@
 package mastodon
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime/multipart"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"time"
 
@@ -95,13 +91,14 @@ func (u *upload) one(ctx context.Context, m post.Media) (done bool, err error) {
 		return false, err
 	}
 	defer file.Close()
-	body, size, contentType, err := form(file, m.Alt)
-	if err != nil {
-		return false, &post.Failure{Class: post.ClassInvalid, Sent: post.SentNot, Message: fmt.Sprintf("media %s: %v", file.Name, err)}
+	form := publish.NewForm()
+	if m.Alt != "" {
+		form.Field("description", m.Alt)
 	}
-	a, err := u.p.client.Do(ctx, publish.Request{
-		Method: http.MethodPost, URL: u.p.base + "/api/v2/media", Token: u.p.config.Token(), Type: contentType, Stream: body, Size: size,
-	})
+	form.File("file", file)
+	r := publish.Request{Method: http.MethodPost, URL: u.p.base + "/api/v2/media", Token: u.p.config.Token()}
+	form.Send(&r)
+	a, err := u.p.client.Do(ctx, r)
 	if err != nil {
 		return false, err
 	}
@@ -129,27 +126,6 @@ func (u *upload) checkpoint() error {
 		return &post.Failure{Class: post.ClassUnknown, Sent: post.SentNot, Message: fmt.Sprintf("save progress: %v", err), Err: err}
 	}
 	return nil
-}
-
-// form returns a multipart body with the file and its description, without
-// holding the file in memory.
-func form(file *publish.MediaFile, alt string) (body io.Reader, size int64, contentType string, err error) {
-	var head bytes.Buffer
-	w := multipart.NewWriter(&head)
-	if alt != "" {
-		if err := w.WriteField("description", alt); err != nil {
-			return nil, 0, "", err
-		}
-	}
-	if _, err := w.CreatePart(textproto.MIMEHeader{
-		"Content-Disposition": {multipart.FileContentDisposition("file", file.Name)},
-		"Content-Type":        {file.Type},
-	}); err != nil {
-		return nil, 0, "", err
-	}
-	tail := "\r\n--" + w.Boundary() + "--\r\n"
-	size = int64(head.Len()) + file.Size + int64(len(tail))
-	return io.MultiReader(&head, io.LimitReader(file, file.Size), bytes.NewReader([]byte(tail))), size, w.FormDataContentType(), nil
 }
 
 // The waits between questions whether media are processed.
