@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,7 +37,7 @@ type ClientOptions struct {
 	Guard     *Guard            // nil allows every address; a guarded client uses no proxy
 	Timeout   time.Duration     // of a whole call, 60 s when 0; a context may end it sooner
 	Now       func() time.Time  // time.Now when nil
-	Secrets   func() []string   // what no error may show, asked anew at each error; nil for none
+	Secrets   func() []string   // what no error may show beside the tokens of calls, asked anew at each error; nil for none
 
 	// Reuse keeps a network connection for the next call, if that comes within
 	// reuseFor. Only for servers that know repeats: on a connection that the
@@ -59,8 +60,9 @@ type Client struct {
 	now     func() time.Time
 	secrets func() []string
 
-	mu   sync.Mutex
-	pace Pace
+	mu     sync.Mutex
+	pace   Pace
+	tokens []func() string // that were sent of late: functions, so that no print shows them
 }
 
 // NewClient returns a client.
@@ -138,6 +140,7 @@ var errTooLong = fmt.Errorf("the answer is over %d bytes", maxAnswer)
 func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
+	c.remember(r.Token)
 	resp, err := c.send(ctx, r)
 	if err != nil {
 		return nil, err
@@ -171,10 +174,29 @@ func (c *Client) Pace() Pace {
 func (c *Client) Scrub(text string) string { return scrub(text, c.known()) }
 
 func (c *Client) known() []string {
-	if c.secrets == nil {
-		return nil
+	c.mu.Lock()
+	var known []string
+	for _, token := range c.tokens {
+		known = append(known, token())
 	}
-	return c.secrets()
+	c.mu.Unlock()
+	if c.secrets != nil {
+		known = append(known, c.secrets()...)
+	}
+	return known
+}
+
+// mostTokens is how many tokens a client remembers: more than are renewed while
+// one answer is on its way.
+const mostTokens = 8
+
+func (c *Client) remember(token string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if token == "" || slices.ContainsFunc(c.tokens, func(known func() string) bool { return known() == token }) {
+		return
+	}
+	c.tokens = append(c.tokens[max(0, len(c.tokens)-mostTokens+1):], func() string { return token })
 }
 
 // send makes the call and returns the answer with its body unread.

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/postroom/postroom/post"
 )
@@ -34,4 +35,29 @@ func (t FixedToken) Renew(context.Context, string) (string, error) {
 		Class: post.ClassAuth, Sent: post.SentNot, Scope: post.ScopeConnection,
 		Message: "the token is refused, and there is nothing to renew it with: make a new one and put it into the config",
 	}
+}
+
+// DoAs makes the call with a token of tokens, and once more with a renewed one
+// when it is refused with 401: such a call did nothing. A Stream cannot be read
+// again, so its call fails, to be tried again. The error is a *post.Failure.
+func (c *Client) DoAs(ctx context.Context, tokens Tokens, r Request) (*Answer, error) {
+	token, err := tokens.Token(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.Token = token
+	a, err := c.Do(ctx, r)
+	if err != nil || a.Status != http.StatusUnauthorized {
+		return a, err
+	}
+	if r.Token, err = tokens.Renew(ctx, token); err != nil {
+		return a, nil // what the platform says of the token tells more
+	}
+	if r.Stream != nil {
+		return nil, &post.Failure{
+			Class: post.ClassServer, Sent: post.Refused, Status: a.Status, After: leastWait,
+			Message: "the token had ended, and was renewed: it is sent again",
+		}
+	}
+	return c.Do(ctx, r)
 }
