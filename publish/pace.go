@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"context"
 	"math"
 	"net/http"
 	"strconv"
@@ -20,6 +21,18 @@ const (
 	leastWait = time.Second
 	mostWait  = 24 * time.Hour
 )
+
+// Pause waits, for as long as ctx lasts.
+func Pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
 
 // waitHeaders are asked in this order: what is meant for this caller first.
 var waitHeaders = []string{"Retry-After", "X-RateLimit-Reset-After", "RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset"}

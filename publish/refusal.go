@@ -2,6 +2,7 @@ package publish
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -46,8 +47,17 @@ func (c *Client) Doubt(a *Answer, why error) *post.Failure {
 	err := scrubError(why, c.known())
 	return &post.Failure{
 		Class: post.ClassServer, Sent: post.SentMaybe, Status: a.Status,
-		Message: c.shown(fmt.Sprintf("the answer cannot be read: %v", err)), Err: err,
+		Message: c.Shown(fmt.Sprintf("the answer cannot be read: %v", err)), Err: err,
 	}
+}
+
+// Unsent says of a failure before the call that publishes that the post was not
+// sent, however far that call got: what was uploaded is not live.
+func Unsent(err error) error {
+	if f, ok := errors.AsType[*post.Failure](err); ok && f.Sent == post.SentMaybe {
+		f.Sent = post.SentNot
+	}
+	return err
 }
 
 // Decode reads a's body, JSON, into v. An answer that was cut, or is not JSON,
@@ -74,7 +84,7 @@ func (c *Client) message(a *Answer) string {
 		}
 		for _, s := range []string{text, words.ErrorDescription, words.Message, words.Detail} {
 			if s != "" {
-				return c.shown(s)
+				return c.Shown(s)
 			}
 		}
 	}
@@ -82,7 +92,7 @@ func (c *Client) message(a *Answer) string {
 	if body == "" || strings.HasPrefix(body, "<") || strings.HasPrefix(body, "{") || !utf8.ValidString(body) {
 		return "the server answered " + statusText(a.Status)
 	}
-	return c.shown(body)
+	return c.Shown(body)
 }
 
 func statusText(status int) string {
@@ -92,9 +102,9 @@ func statusText(status int) string {
 	return fmt.Sprintf("%d", status)
 }
 
-// shown makes text from outside fit for one line of a report: without secrets,
+// Shown makes text from outside fit for one line of a report: without secrets,
 // control characters or great length.
-func (c *Client) shown(s string) string {
+func (c *Client) Shown(s string) string {
 	s = c.Scrub(s) // before it is cut, as half a secret would not be found
 	s = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {

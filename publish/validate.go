@@ -35,6 +35,24 @@ type Rules struct {
 	Fetches   bool       // the platform fetches media itself, by a URL of Media's
 }
 
+// Texts returns what c says on the platform: one text, or the parts of a thread
+// where a long text becomes one. The error is a *post.Failure of a post that was
+// not sent.
+func (r *Rules) Texts(c *post.Content) ([]string, error) {
+	text := Compose(c, &r.Limits)
+	if r.Limits.Text.Over != limits.TextOverThread {
+		return []string{text}, nil
+	}
+	parts, err := Split(text, r.Limits.Text, r.Numbering)
+	if err != nil {
+		return nil, &post.Failure{Class: post.ClassInvalid, Sent: post.SentNot, Message: err.Error()}
+	}
+	if len(parts) == 0 { // media alone
+		parts = []string{text}
+	}
+	return parts, nil
+}
+
 // Compose returns the text that goes to a platform: its own variant, with the
 // link below it where the platform has no place for one and the text does not
 // say it already.

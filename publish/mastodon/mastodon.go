@@ -12,9 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -58,12 +56,8 @@ type Publisher struct {
 
 // New returns a publisher. It calls nobody.
 func New(c Config) (*Publisher, error) {
-	u, err := url.Parse(c.Server)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("mastodon %s: server: want one like https://mastodon.social", c.Connection)
-	}
-	if u.Scheme != "https" && !(u.Scheme == "http" && (c.PlainHTTP || loopback(u.Hostname()))) {
-		return nil, fmt.Errorf("mastodon %s: server %s: want https, as the token goes with every call", c.Connection, u.Host)
+	if err := publish.CheckServer(c.Server, c.PlainHTTP); err != nil {
+		return nil, fmt.Errorf("mastodon %s: server: %w, like https://mastodon.social", c.Connection, err)
 	}
 	if c.Token == nil || c.Token() == "" {
 		return nil, fmt.Errorf("mastodon %s: want a token", c.Connection)
@@ -85,11 +79,6 @@ func New(c Config) (*Publisher, error) {
 			Transport: c.Transport, Timeout: c.Timeout, Now: c.Now, Secrets: func() []string { return []string{c.Token()} },
 		}),
 	}, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // Validate checks c against the limits of the server, as far as they are known:

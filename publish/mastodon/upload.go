@@ -50,7 +50,7 @@ func (u *upload) all(ctx context.Context, media []post.Media) ([]string, error) 
 	// The table's limits do where the server's cannot be read: it refuses by
 	// itself what is too large for it.
 	if err := u.p.Load(ctx); err != nil && ctx.Err() != nil {
-		return nil, unsent(err)
+		return nil, publish.Unsent(err)
 	}
 	if len(u.state.Media) > len(media) {
 		u.state = uploaded{}
@@ -61,25 +61,17 @@ func (u *upload) all(ctx context.Context, media []post.Media) ([]string, error) 
 		if i >= len(u.state.Media) {
 			var err error
 			if done, err = u.one(ctx, media[i]); err != nil {
-				return nil, unsent(err)
+				return nil, publish.Unsent(err)
 			}
 		}
 		if done {
 			continue
 		}
 		if err := u.wait(ctx, u.state.Media[i]); err != nil {
-			return nil, unsent(err)
+			return nil, publish.Unsent(err)
 		}
 	}
 	return u.state.Media, nil
-}
-
-// unsent says of a failure before the statuses call that the post was not sent.
-func unsent(err error) error {
-	if f, ok := errors.AsType[*post.Failure](err); ok && f.Sent == post.SentMaybe {
-		f.Sent = post.SentNot
-	}
-	return err
 }
 
 // one uploads one file and saves its id. done reports that the server has
@@ -160,12 +152,8 @@ func (u *upload) wait(ctx context.Context, id string) error {
 		if err := a.Decode(&m); err == nil && m.URL != "" {
 			return nil
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return &post.Failure{Class: post.ClassTimeout, Sent: post.SentNot, Message: "the server is still processing the media", Err: ctx.Err()}
+		if err := publish.Pause(ctx, pause); err != nil {
+			return &post.Failure{Class: post.ClassTimeout, Sent: post.SentNot, Message: "the server is still processing the media", Err: err}
 		}
 	}
 }

@@ -52,6 +52,9 @@ const (
 	hugeAnswer   = 8 << 20 // bytes
 )
 
+// faultHeader marks the answers of faults for [Spec].
+const faultHeader = "Postroom-Fault"
+
 // Elsewhere is the host that Redirect leads to. Nothing may ever call it.
 const Elsewhere = "elsewhere.invalid"
 
@@ -59,10 +62,12 @@ const Elsewhere = "elsewhere.invalid"
 // as a good platform would. Unreachable is a matter of the network, so Serve
 // does nothing for it: see [Transport].
 func (f Fault) Serve(w http.ResponseWriter, r *http.Request, act http.HandlerFunc) {
-	switch f {
-	case None, Unreachable:
+	if f == None || f == Unreachable {
 		act(w, r)
 		return
+	}
+	w.Header().Set(faultHeader, f.String())
+	switch f {
 	case Refuse:
 		answer(w, http.StatusUnprocessableEntity, `{"error":"Validation failed: the text is not welcome here"}`)
 		return

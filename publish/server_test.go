@@ -1,0 +1,27 @@
+package publish
+
+import "testing"
+
+func TestServersAreCalledWithoutASecretInTheClear(t *testing.T) {
+	t.Parallel()
+	for raw, ok := range map[string][2]bool{ // without and with plain
+		"https://api.example":           {true, true},
+		"https://api.example/v1":        {true, true},
+		"http://api.example":            {false, true},
+		"http://127.0.0.1:80":           {true, true},
+		"http://[::1]:80":               {true, true},
+		"http://localhost:80":           {true, true},
+		"ftp://api.example":             {false, false},
+		"https://me:secret@api.example": {false, false},
+		"https://api.example/?a=b":      {false, false},
+		"https://api.example/#a":        {false, false},
+		"api.example":                   {false, false},
+		"":                              {false, false},
+	} {
+		for i, plain := range []bool{false, true} {
+			if err := CheckServer(raw, plain); (err == nil) != ok[i] {
+				t.Errorf("%q, plain %v: %v", raw, plain, err)
+			}
+		}
+	}
+}
