@@ -48,7 +48,10 @@ type site struct {
 }
 
 // drivers are those of this build. Each has its own file.
-var drivers = []driver{sandboxDriver, webhookDriver, mastodonDriver}
+var drivers = []driver{
+	sandboxDriver, webhookDriver,
+	mastodonDriver, twitterDriver,
+}
 
 // driverNames lists the drivers of this build.
 func driverNames() []string {
