@@ -144,21 +144,20 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 	if err != nil {
 		return post.Receipt{}, &post.Failure{Class: post.ClassInvalid, Sent: post.SentNot, Message: "platform_settings: " + err.Error()}
 	}
-	up := upload{p: p, save: save, state: readState(d.Post.State)}
-	ids, err := up.all(ctx, d.Content.Media)
-	if err != nil {
+	up := upload{publish.ReadUploads(&d, save, p.now()), p}
+	if err := up.all(ctx, d.Content.Media); err != nil {
 		return post.Receipt{}, err
 	}
-	body, err := json.Marshal(newStatus{
-		Status: p.text(&d), MediaIDs: ids, Visibility: s.Visibility, Language: s.Language, Sensitive: s.Sensitive, SpoilerText: s.SpoilerText,
-	})
-	if err != nil {
-		return post.Receipt{}, &post.Failure{Class: post.ClassInvalid, Sent: post.SentNot, Message: fmt.Sprintf("the post cannot be written as JSON: %v", err)}
-	}
-	a, err := p.client.Do(ctx, publish.Request{
+	r := publish.Request{
 		Method: http.MethodPost, URL: p.base + "/api/v1/statuses", Token: p.config.Token(),
-		Type: "application/json", Body: body, Header: http.Header{"Idempotency-Key": {d.Post.Key()}},
-	})
+		Header: http.Header{"Idempotency-Key": {d.Post.Key()}},
+	}
+	if err := r.AsJSON(newStatus{
+		Status: p.text(&d), MediaIDs: up.IDs(), Visibility: s.Visibility, Language: s.Language, Sensitive: s.Sensitive, SpoilerText: s.SpoilerText,
+	}); err != nil {
+		return post.Receipt{}, err
+	}
+	a, err := p.client.Do(ctx, r)
 	if err != nil {
 		return post.Receipt{}, err
 	}
@@ -173,11 +172,11 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 		return post.Receipt{}, p.client.Doubt(a, errors.New("it names no status"))
 	}
 	p.own.Add(got.ID, d.Post.Key())
-	r := got.receipt()
-	if r.PublishedAt.IsZero() {
-		r.PublishedAt = a.At.UTC()
+	receipt := got.receipt()
+	if receipt.PublishedAt.IsZero() {
+		receipt.PublishedAt = a.At.UTC()
 	}
-	return r, nil
+	return receipt, nil
 }
 
 // text returns what the status says.
@@ -196,12 +195,8 @@ func (p *Publisher) refused(a *publish.Answer, up *upload) error {
 		f.Scope = post.ScopeConnection
 		f.Message = "the server does not know the Mastodon API: is its address right?"
 	}
-	if f.Class == post.ClassInvalid && f.Scope == post.ScopePost && up.reused {
-		if err := up.save(nil, []byte("{}")); err != nil {
-			f.Err = err
-			return f
-		}
-		f.Class = post.ClassServer
+	if f.Class == post.ClassInvalid && f.Scope == post.ScopePost && up.Reused {
+		return up.Forget(f)
 	}
 	return f
 }

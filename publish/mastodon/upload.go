@@ -2,9 +2,7 @@ package mastodon
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -13,74 +11,34 @@ import (
 	"github.com/postroom/postroom/publish"
 )
 
-// uploaded is the checkpoint of a post with media: what the server has taken, in
-// the order of the post's media.
-type uploaded struct {
-	Media []string `json:"media"`
-}
-
-// readState reads a checkpoint. One that cannot be read is none: the media are
-// uploaded again, and the server forgets what is never attached.
-func readState(state []byte) uploaded {
-	var u uploaded
-	if json.Unmarshal(state, &u) != nil {
-		return uploaded{}
-	}
-	return u
-}
-
 // upload brings the media of one post to the server.
 type upload struct {
-	p      *Publisher
-	save   publish.Save
-	state  uploaded
-	reused bool // media of an earlier attempt are used
+	*publish.Uploads
+	p *Publisher
 }
 
-// all returns the ids of media, in order, once the server has processed them.
-// Nothing of the post is live when it fails, so its failures never leave a post
-// in doubt.
-func (u *upload) all(ctx context.Context, media []post.Media) ([]string, error) {
+// all uploads media and waits until the server has processed them.
+func (u *upload) all(ctx context.Context, media []post.Media) error {
 	if len(media) == 0 {
-		return nil, nil
+		return nil
 	}
 	if u.p.config.Media == nil {
-		return nil, &post.Failure{Class: post.ClassInvalid, Sent: post.SentNot, Message: "this connection has no place to take media from"}
+		return publish.NoMediaRoom()
 	}
 	// The table's limits do where the server's cannot be read: it refuses by
 	// itself what is too large for it.
 	if err := u.p.Load(ctx); err != nil && ctx.Err() != nil {
-		return nil, publish.Unsent(err)
+		return publish.Unsent(err)
 	}
-	if len(u.state.Media) > len(media) {
-		u.state = uploaded{}
-	}
-	u.reused = len(u.state.Media) > 0
-	for i := range media {
-		done := false
-		if i >= len(u.state.Media) {
-			var err error
-			if done, err = u.one(ctx, media[i]); err != nil {
-				return nil, publish.Unsent(err)
-			}
-		}
-		if done {
-			continue
-		}
-		if err := u.wait(ctx, u.state.Media[i]); err != nil {
-			return nil, publish.Unsent(err)
-		}
-	}
-	return u.state.Media, nil
+	return u.All(ctx, media, u.one, func(ctx context.Context, _ *post.Media, id string) error { return u.wait(ctx, id) })
 }
 
-// one uploads one file and saves its id. done reports that the server has
-// processed it already: it says 202 when it has not.
-func (u *upload) one(ctx context.Context, m post.Media) (done bool, err error) {
+// one uploads one file. The server says 202 when it has yet to process it.
+func (u *upload) one(ctx context.Context, m *post.Media) (publish.Upload, error) {
 	rules := u.p.currentRules()
-	file, err := u.p.config.Media.Ready(ctx, m, &rules.Limits.Media)
+	file, err := u.p.config.Media.Ready(ctx, *m, &rules.Limits.Media)
 	if err != nil {
-		return false, err
+		return publish.Upload{}, err
 	}
 	defer file.Close()
 	form := publish.NewForm()
@@ -92,32 +50,20 @@ func (u *upload) one(ctx context.Context, m post.Media) (done bool, err error) {
 	form.Send(&r)
 	a, err := u.p.client.Do(ctx, r)
 	if err != nil {
-		return false, err
+		return publish.Upload{}, err
 	}
 	if a.Status < 200 || a.Status > 299 {
 		f := u.p.client.Refusal(a)
 		f.Message = "media " + post.Shorten(file.Name) + ": " + f.Message
-		return false, f
+		return publish.Upload{}, f
 	}
 	var got struct {
 		ID string `json:"id"`
 	}
 	if err := a.Decode(&got); err != nil || got.ID == "" {
-		return false, u.p.client.Doubt(a, errors.Join(err, errors.New("it names no media")))
+		return publish.Upload{}, u.p.client.Doubt(a, errors.Join(err, errors.New("it names no media")))
 	}
-	u.state.Media = append(u.state.Media, got.ID)
-	return a.Status == http.StatusOK, u.checkpoint()
-}
-
-func (u *upload) checkpoint() error {
-	state, err := json.Marshal(u.state)
-	if err == nil {
-		err = u.save(nil, state)
-	}
-	if err != nil {
-		return &post.Failure{Class: post.ClassUnknown, Sent: post.SentNot, Message: fmt.Sprintf("save progress: %v", err), Err: err}
-	}
-	return nil
+	return publish.Upload{ID: got.ID, Done: a.Status == http.StatusOK}, nil
 }
 
 // The waits between questions whether media are processed.
@@ -137,13 +83,8 @@ func (u *upload) wait(ctx context.Context, id string) error {
 		switch {
 		case err != nil:
 			return err
-		case a.Status == http.StatusNotFound && u.reused:
-			// Thrown away since the attempt that uploaded it.
-			u.state = uploaded{}
-			if err := u.checkpoint(); err != nil {
-				return err
-			}
-			return &post.Failure{Class: post.ClassServer, Sent: post.SentNot, Status: a.Status, Message: "the server has dropped media of an earlier attempt: they are uploaded again"}
+		case a.Status == http.StatusNotFound && u.Reused:
+			return u.Forget(u.p.client.Refusal(a))
 		case a.Status == http.StatusOK:
 			return nil
 		case a.Status != http.StatusPartialContent:

@@ -8,7 +8,6 @@ package twitter
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -121,7 +120,7 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 	if err != nil {
 		return post.Receipt{}, err
 	}
-	up := upload{p: p, save: save, state: readState(d.Post.State)}
+	up := upload{publish.ReadUploads(&d, save, p.config.Now()), p}
 	if d.Post.PartsLive() == 0 { // media are the first part's
 		if err := up.all(ctx, d.Content.Media); err != nil {
 			return post.Receipt{}, err
@@ -129,8 +128,8 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 	}
 	return publish.SendParts(ctx, &d, texts, save, func(ctx context.Context, at int, text string, before []post.Part) (post.Receipt, error) {
 		t := newTweet{Text: text}
-		if at == 0 && len(up.state.Media) > 0 {
-			t.Media = &tweetMedia{up.state.ids()}
+		if at == 0 && len(up.Media) > 0 {
+			t.Media = &tweetMedia{up.IDs()}
 		}
 		if at > 0 {
 			t.Reply = &replyTo{before[at-1].RemoteID}
@@ -141,11 +140,11 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 
 // tweet makes the call that posts.
 func (p *Publisher) tweet(ctx context.Context, d *post.Delivery, at int, t *newTweet, up *upload) (post.Receipt, error) {
-	body, err := json.Marshal(t)
-	if err != nil {
-		return post.Receipt{}, &post.Failure{Class: post.ClassInvalid, Sent: post.SentNot, Message: fmt.Sprintf("the post cannot be written as JSON: %v", err)}
+	r := publish.Request{Method: http.MethodPost, URL: p.api + "/2/tweets"}
+	if err := r.AsJSON(t); err != nil {
+		return post.Receipt{}, err
 	}
-	a, err := p.call(ctx, publish.Request{Method: http.MethodPost, URL: p.api + "/2/tweets", Type: "application/json", Body: body})
+	a, err := p.call(ctx, r)
 	if err != nil {
 		return post.Receipt{}, err
 	}
@@ -155,8 +154,8 @@ func (p *Publisher) tweet(ctx context.Context, d *post.Delivery, at int, t *newT
 		case duplicate(a) && d.Post.Attempts > 1:
 			// An earlier attempt may have made it live: only a look can tell.
 			f.Class, f.Sent = post.ClassServer, post.SentMaybe
-		case f.Class == post.ClassInvalid && at == 0 && up.reused:
-			return post.Receipt{}, up.forget(f)
+		case f.Class == post.ClassInvalid && at == 0 && up.Reused:
+			return post.Receipt{}, up.Forget(f)
 		}
 		return post.Receipt{}, f
 	}

@@ -2,9 +2,7 @@ package twitter
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -16,103 +14,30 @@ import (
 	"github.com/postroom/postroom/publish"
 )
 
-// uploaded is the checkpoint of a post with media: what X has taken, in the order
-// of the post's media, and what it keeps only for a while.
-type uploaded struct {
-	Media []medium `json:"media,omitempty"`
-}
-
-type medium struct {
-	ID   string    `json:"id"`
-	Till time.Time `json:"till"`           // when X throws it away
-	Done bool      `json:"done,omitempty"` // processed, and with its alt text
-}
-
-func (u *uploaded) ids() []string {
-	var ids []string
-	for _, m := range u.Media {
-		ids = append(ids, m.ID)
-	}
-	return ids
-}
-
-// readState reads a checkpoint. One that cannot be read is none: the media are
-// uploaded again.
-func readState(state []byte) uploaded {
-	var u uploaded
-	if json.Unmarshal(state, &u) != nil {
-		return uploaded{}
-	}
-	return u
-}
-
 // upload brings the media of one post to X.
 type upload struct {
-	p      *Publisher
-	save   publish.Save
-	state  uploaded
-	reused bool // media of an earlier attempt are used
+	*publish.Uploads
+	p *Publisher
 }
 
 // chunk is how much of a file goes out in one call: at most 1000 make up the
 // largest video.
 const chunk = 4 << 20
 
-// slack is how long media must still be kept for.
-const slack = 10 * time.Minute
-
-// all uploads media. Nothing of the post is live when it fails, so its failures
-// never leave a post in doubt.
+// all uploads media.
 func (u *upload) all(ctx context.Context, media []post.Media) error {
-	if len(media) == 0 {
-		return nil
+	if len(media) > 0 && u.p.config.Media == nil {
+		return publish.NoMediaRoom()
 	}
-	if u.p.config.Media == nil {
-		return &post.Failure{Class: post.ClassInvalid, Sent: post.SentNot, Message: "this connection has no place to take media from"}
-	}
-	now := u.p.config.Now()
-	for _, m := range u.state.Media {
-		if m.Till.Before(now.Add(slack)) || len(u.state.Media) > len(media) {
-			u.state = uploaded{}
-			break
-		}
-	}
-	u.reused = len(u.state.Media) > 0
-	for i := range media {
-		if i < len(u.state.Media) && u.state.Media[i].Done {
-			continue
-		}
-		if err := u.one(ctx, i, &media[i]); err != nil {
-			return publish.Unsent(err)
-		}
-	}
-	return nil
-}
-
-// one uploads medium i, or goes on with it when an earlier attempt got its bytes
-// across.
-func (u *upload) one(ctx context.Context, i int, m *post.Media) error {
-	if i == len(u.state.Media) {
-		id, till, err := u.bytes(ctx, m)
-		if err != nil {
+	return u.All(ctx, media, u.bytes, func(ctx context.Context, m *post.Media, id string) error {
+		if err := u.wait(ctx, id); err != nil {
 			return err
 		}
-		u.state.Media = append(u.state.Media, medium{ID: id, Till: till})
-		if err := u.checkpoint(); err != nil {
-			return err
+		if m.Alt == "" {
+			return nil
 		}
-	}
-	at := &u.state.Media[i]
-	if err := u.wait(ctx, at.ID); err != nil {
-		return err
-	}
-	if m.Alt != "" {
-		if err := u.alt(ctx, at.ID, m.Alt); err != nil {
-			return err
-		}
-	}
-	at.Done = true
-	return u.checkpoint()
+		return u.alt(ctx, id, m.Alt)
+	})
 }
 
 // mediaAnswer is what the upload calls answer.
@@ -128,22 +53,22 @@ type mediaAnswer struct {
 }
 
 // bytes sends a file in chunks.
-func (u *upload) bytes(ctx context.Context, m *post.Media) (id string, till time.Time, err error) {
+func (u *upload) bytes(ctx context.Context, m *post.Media) (publish.Upload, error) {
 	file, err := u.p.config.Media.Ready(ctx, *m, &u.p.rules.Limits.Media)
 	if err != nil {
-		return "", time.Time{}, err
+		return publish.Upload{}, err
 	}
 	defer file.Close()
 	began := u.p.config.Now()
-	body, err := json.Marshal(map[string]any{"media_type": file.Type, "total_bytes": file.Size, "media_category": category(file.Type)})
-	if err != nil {
-		return "", time.Time{}, err
+	r := publish.Request{Method: http.MethodPost, URL: u.p.api + "/2/media/upload/initialize"}
+	if err := r.AsJSON(map[string]any{"media_type": file.Type, "total_bytes": file.Size, "media_category": category(file.Type)}); err != nil {
+		return publish.Upload{}, err
 	}
-	started, err := u.ask(ctx, publish.Request{Method: http.MethodPost, URL: u.p.api + "/2/media/upload/initialize", Type: "application/json", Body: body}, file.Name)
+	started, err := u.ask(ctx, r, file.Name)
 	if err != nil {
-		return "", time.Time{}, err
+		return publish.Upload{}, err
 	}
-	id = started.Data.ID
+	id := started.Data.ID
 	base := u.p.api + "/2/media/upload/" + url.PathEscape(id)
 	for segment, left := 0, file.Size; left > 0; segment++ {
 		size := min(left, chunk)
@@ -153,19 +78,19 @@ func (u *upload) bytes(ctx context.Context, m *post.Media) (id string, till time
 		r := publish.Request{Method: http.MethodPost, URL: base + "/append"}
 		form.Send(&r)
 		if _, err := u.ask(ctx, r, file.Name); err != nil {
-			return "", time.Time{}, err
+			return publish.Upload{}, err
 		}
 		left -= size
 	}
 	ended, err := u.ask(ctx, publish.Request{Method: http.MethodPost, URL: base + "/finalize"}, file.Name)
 	if err != nil {
-		return "", time.Time{}, err
+		return publish.Upload{}, err
 	}
 	keeps := time.Duration(max(started.Data.Expires, ended.Data.Expires)) * time.Second
 	if keeps == 0 {
 		keeps = 24 * time.Hour // what the docs of media say
 	}
-	return id, began.Add(keeps), nil
+	return publish.Upload{ID: id, Till: began.Add(keeps)}, nil
 }
 
 // ask makes one call of an upload and reads its answer.
@@ -210,8 +135,8 @@ func (u *upload) wait(ctx context.Context, id string) error {
 	for pause := firstWait; ; pause = min(2*pause, mostWait) {
 		got, err := u.ask(ctx, publish.Request{Method: http.MethodGet, URL: u.p.api + "/2/media/upload?command=STATUS&media_id=" + url.QueryEscape(id)}, id)
 		if err != nil {
-			if f, ok := errors.AsType[*post.Failure](err); ok && f.Status == http.StatusNotFound && u.reused {
-				return u.forget(f)
+			if f, ok := errors.AsType[*post.Failure](err); ok && f.Status == http.StatusNotFound && u.Reused {
+				return u.Forget(f)
 			}
 			return err
 		}
@@ -232,11 +157,11 @@ func (u *upload) wait(ctx context.Context, id string) error {
 
 // alt describes media for those who do not see them.
 func (u *upload) alt(ctx context.Context, id, text string) error {
-	body, err := json.Marshal(map[string]any{"id": id, "metadata": map[string]any{"alt_text": map[string]string{"text": text}}})
-	if err != nil {
+	r := publish.Request{Method: http.MethodPost, URL: u.p.api + "/2/media/metadata"}
+	if err := r.AsJSON(map[string]any{"id": id, "metadata": map[string]any{"alt_text": map[string]string{"text": text}}}); err != nil {
 		return err
 	}
-	a, err := u.p.call(ctx, publish.Request{Method: http.MethodPost, URL: u.p.api + "/2/media/metadata", Type: "application/json", Body: body})
+	a, err := u.p.call(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -244,28 +169,6 @@ func (u *upload) alt(ctx context.Context, id, text string) error {
 		f := u.p.refusal(a)
 		f.Message = "alt text: " + f.Message
 		return f
-	}
-	return nil
-}
-
-// forget drops media of an earlier attempt that X does not take, because it has
-// thrown them away perhaps: the next attempt uploads anew.
-func (u *upload) forget(f *post.Failure) error {
-	u.state = uploaded{}
-	if err := u.checkpoint(); err != nil {
-		return err
-	}
-	f.Class, f.Message = post.ClassServer, f.Message+": its media are uploaded again"
-	return f
-}
-
-func (u *upload) checkpoint() error {
-	state, err := json.Marshal(u.state)
-	if err == nil {
-		err = u.save(nil, state)
-	}
-	if err != nil {
-		return &post.Failure{Class: post.ClassUnknown, Sent: post.SentNot, Message: fmt.Sprintf("save progress: %v", err), Err: err}
 	}
 	return nil
 }
