@@ -50,7 +50,7 @@ type site struct {
 // drivers are those of this build. Each has its own file.
 var drivers = []driver{
 	sandboxDriver, webhookDriver,
-	mastodonDriver, twitterDriver,
+	mastodonDriver, twitterDriver, linkedinDriver,
 }
 
 // driverNames lists the drivers of this build.

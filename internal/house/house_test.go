@@ -35,6 +35,8 @@ var plan = []room{
 	{"inbox", []string{"internal/atomicfile"}},
 	{"publish/mastodon/mastodontest", []string{"post", "publish/publishtest"}},
 	{"publish/mastodon", []string{"post", "limits", "publish"}},
+	{"publish/linkedin/linkedintest", []string{"publish/publishtest"}},
+	{"publish/linkedin", []string{"post", "limits", "publish"}},
 	{"publish/twitter/twittertest", []string{"publish/publishtest"}},
 	{"publish/twitter", []string{"post", "limits", "publish"}},
 	{"publish/webhook", []string{"post", "limits", "publish"}},
@@ -59,7 +61,7 @@ var plan = []room{
 
 // forTests are packages that no other code may import than tests, and each
 // other.
-var forTests = []string{"publish/publishtest", "publish/mastodon/mastodontest", "publish/twitter/twittertest", "internal/bench", "internal/house", "internal/killat"}
+var forTests = []string{"publish/publishtest", "publish/mastodon/mastodontest", "publish/twitter/twittertest", "publish/linkedin/linkedintest", "internal/bench", "internal/house", "internal/killat"}
 
 // builtPackage is what the go command says of a package.
 type builtPackage struct {

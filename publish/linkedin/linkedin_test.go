@@ -1,0 +1,279 @@
+package linkedin_test
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/postroom/postroom/post"
+	"github.com/postroom/postroom/publish"
+	"github.com/postroom/postroom/publish/linkedin"
+	"github.com/postroom/postroom/publish/linkedin/linkedintest"
+	"github.com/postroom/postroom/publish/publishtest"
+)
+
+const (
+	connection = post.ConnectionID("linkedin-ABC123")
+	host       = "api.linkedin.com"
+)
+
+var (
+	_ publish.Publisher = (*linkedin.Publisher)(nil)
+	_ publish.Looker    = (*linkedin.Publisher)(nil)
+)
+
+func canary() string { return publishtest.Canary }
+
+func publisher(t *testing.T, handler http.Handler, with ...func(*linkedin.Config)) (*linkedin.Publisher, *publishtest.Transport) {
+	t.Helper()
+	transport := &publishtest.Transport{Handler: handler, Host: host}
+	c := linkedin.Config{Connection: connection, Tokens: publish.FixedToken(canary), Transport: transport}
+	for _, w := range with {
+		w(&c)
+	}
+	p, err := linkedin.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, transport
+}
+
+func page(c *linkedin.Config) { c.Author = linkedintest.Organization }
+
+func TestSuite(t *testing.T) {
+	t.Parallel()
+	for name, author := range map[string]func(*linkedin.Config){"a page": page, "a member": func(*linkedin.Config) {}} {
+		for kind, copies := range map[string]bool{"refuses copies": false, "takes copies": true} {
+			t.Run(name+" "+kind, func(t *testing.T) {
+				t.Parallel()
+				publishtest.Run(t, publishtest.Suite{
+					Trusts: true, // the answer is a header
+					New: func(t *testing.T) *publishtest.Subject {
+						server := &linkedintest.Server{Token: publishtest.Canary, Copies: copies}
+						p, transport := publisher(t, server, author)
+						t.Cleanup(func() {
+							if v := server.Violations(); v != nil {
+								t.Errorf("calls that the API does not allow: %q", v)
+							}
+						})
+						return &publishtest.Subject{
+							Publisher: p, Connection: connection, Live: func() []string {
+								var out []string
+								for _, l := range server.Ledger() {
+									out = append(out, l.Commentary)
+								}
+								return out
+							},
+							Strayed: func() bool { return transport.Strayed.Load() > 0 },
+							Arrange: func(f publishtest.Fault) {
+								transport.Down.Store(f == publishtest.Unreachable)
+								if f != publishtest.Unreachable && f != publishtest.None {
+									server.Next(f)
+								}
+							},
+						}
+					},
+				})
+			})
+		}
+	}
+}
+
+func delivery(c post.Content) *post.Delivery {
+	now := time.Now().UTC()
+	id := post.MakeID(now, [5]byte{1}, 1)
+	return &post.Delivery{
+		Post:    post.Post{ID: id.Add(1), Group: id, Account: "acme", Connection: connection, Status: post.StatusProcessing, BegunAt: now, Attempts: 1},
+		Content: c,
+	}
+}
+
+func saver(d *post.Delivery) publish.Save {
+	return func(parts []post.Part, state []byte) error {
+		if parts != nil {
+			d.Post.Parts = parts
+		}
+		if state != nil {
+			d.Post.State = state
+		}
+		return nil
+	}
+}
+
+func TestWhatHangsOnAPost(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"a.png": "\x89PNG\r\n\x1a\nrest", "b.png": "\x89PNG\r\n\x1a\nmore",
+		"movie.mp4": "\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + strings.Repeat("film", 100),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	media, err := publish.NewMediaRoom(dir, publish.Guard{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := post.Media{URL: "a.png", Alt: "one"}, post.Media{URL: "b.png"}
+	for name, c := range map[string]struct {
+		content    post.Content
+		commentary string
+		kind       string
+		inside     map[string]any // beside the ids
+	}{
+		"nothing":               {post.Content{Text: "plain"}, "plain", "", nil},
+		"a link":                {post.Content{Text: "read", Link: "https://x.example/a", Title: "A"}, "read", "article", map[string]any{"source": "https://x.example/a", "title": "A"}},
+		"a link without title":  {post.Content{Text: "read", Link: "https://x.example/a"}, "read", "article", map[string]any{"source": "https://x.example/a", "title": "x.example"}},
+		"a picture":             {post.Content{Text: "see", Media: []post.Media{a}}, "see", "media", map[string]any{"altText": "one"}},
+		"a picture with a link": {post.Content{Text: "see", Link: "https://x.example", Media: []post.Media{a}}, "see\n\nhttps://x.example", "media", map[string]any{"altText": "one"}},
+		"two pictures":          {post.Content{Text: "see", Media: []post.Media{a, b}}, "see", "multiImage", nil},
+		"a film":                {post.Content{Text: "see", Title: "The film", Media: []post.Media{{URL: "movie.mp4"}}}, "see", "media", map[string]any{"title": "The film"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				server := &linkedintest.Server{Processing: 2}
+				p, _ := publisher(t, server, page, func(cfg *linkedin.Config) { cfg.Media = media })
+				d := delivery(c.content)
+				if _, err := p.Publish(t.Context(), *d, saver(d)); err != nil {
+					t.Fatal(err)
+				}
+				sent := server.Ledger()[0]
+				if sent.Commentary != c.commentary || (len(sent.Content) == 0) != (c.kind == "") {
+					t.Fatalf("got %+v", sent)
+				}
+				if c.kind == "" {
+					return
+				}
+				inside, ok := sent.Content[c.kind].(map[string]any)
+				if !ok {
+					t.Fatalf("got %v, want %s", sent.Content, c.kind)
+				}
+				if id, ok := inside["id"].(string); ok {
+					file, err := os.ReadFile(filepath.Join(dir, c.content.Media[0].URL))
+					if u := server.Upload(id); err != nil || u == nil || !bytes.Equal(u.Content, file) {
+						t.Errorf("%s is not what was uploaded: %v", id, err)
+					}
+					delete(inside, "id")
+				}
+				if c.inside != nil && !reflect.DeepEqual(inside, c.inside) {
+					t.Errorf("got %v, want %v", inside, c.inside)
+				}
+			})
+		})
+	}
+}
+
+// The post is live once whatever becomes of its first comment, and the comment
+// follows.
+func TestP2_FirstCommentFollowsItsPost(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		faults   []publishtest.Fault
+		comments int
+		doubt    bool
+	}{
+		"all is well":                 {nil, 1, false},
+		"the post's answer is lost":   {[]publishtest.Fault{publishtest.Lost}, 1, false},
+		"the comment is throttled":    {[]publishtest.Fault{publishtest.None, publishtest.Throttle}, 1, false},
+		"the comment's answer's lost": {[]publishtest.Fault{publishtest.None, publishtest.Lost}, 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				server := &linkedintest.Server{}
+				p, _ := publisher(t, server, page)
+				d := delivery(post.Content{Text: "the post", FirstComment: "the comment"})
+				server.Next(c.faults...)
+				_, err := p.Publish(t.Context(), *d, saver(d))
+				for range 3 {
+					f, failed := err.(*post.Failure)
+					if !failed {
+						break
+					}
+					if f.InDoubt() {
+						found, err := p.Lookup(t.Context(), *d)
+						if err != nil {
+							t.Fatal(err)
+						}
+						if found.State == post.Undecidable {
+							break
+						}
+						d.Post.Parts = found.Parts
+					}
+					d.Post.Attempts++
+					_, err = p.Publish(t.Context(), *d, saver(d))
+				}
+				f, failed := err.(*post.Failure)
+				if failed != c.doubt || failed && !f.InDoubt() {
+					t.Errorf("ended with %v", err)
+				}
+				if posts, comments := server.Ledger(), server.Comments(); len(posts) != 1 || len(comments) != c.comments || comments[0].Text != "the comment" || comments[0].Post != posts[0].URN {
+					t.Errorf("live are %+v and %+v", posts, comments)
+				}
+			})
+		})
+	}
+}
+
+// A person has a member's post sent again after a lost answer: the copy that is
+// refused names the post that is live.
+func TestP2_ARefusedCopyIsThePost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := &linkedintest.Server{}
+		p, _ := publisher(t, server)
+		d := delivery(post.Content{Text: "hello"})
+		server.Next(publishtest.Lost)
+		if _, err := p.Publish(t.Context(), *d, saver(d)); err == nil {
+			t.Fatal("a lost answer is no failure")
+		}
+		if found, err := p.Lookup(t.Context(), *d); err != nil || found.State != post.Undecidable {
+			t.Errorf("look-up: %+v, %v", found, err)
+		}
+		d.Post.Attempts = 2
+		r, err := p.Publish(t.Context(), *d, saver(d))
+		if err != nil || r.RemoteID != server.Ledger()[0].URN || len(server.Ledger()) != 1 {
+			t.Errorf("got %+v, %v", r, err)
+		}
+
+		other := delivery(post.Content{Text: "hello"}) // at its first attempt it is none of ours
+		other.Post.ID = other.Post.ID.Add(9)
+		if _, err := p.Publish(t.Context(), *other, saver(other)); err == nil || err.(*post.Failure).Class != post.ClassInvalid {
+			t.Errorf("a copy of another post: %v", err)
+		}
+	})
+}
+
+func TestAnOldVersionSaysSo(t *testing.T) {
+	t.Parallel()
+	p, _ := publisher(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUpgradeRequired) }), page)
+	d := delivery(post.Content{Text: "hello"})
+	_, err := p.Publish(t.Context(), *d, saver(d))
+	if f, ok := err.(*post.Failure); !ok || f.Scope != post.ScopeConnection || f.InDoubt() || !strings.Contains(f.Message, linkedin.Version) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestConfigsThatCannotWork(t *testing.T) {
+	t.Parallel()
+	token := publish.FixedToken(func() string { return "x" })
+	for want, c := range map[string]linkedin.Config{
+		"want a token":              {},
+		"author: want one like urn": {Tokens: token, Author: "acme"},
+		"version: want a year and":  {Tokens: token, Version: "2026-07"},
+		"api: want https":           {Tokens: token, API: "http://api.example"},
+	} {
+		c.Connection = connection
+		if _, err := linkedin.New(c); err == nil || !strings.HasPrefix(err.Error(), "linkedin linkedin-ABC123: "+want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
