@@ -34,6 +34,11 @@ func MediaType(ref string) string {
 	return mediaTypes[strings.ToLower(path.Ext(mediaName(ref)))]
 }
 
+// IsFilm reports whether media is a film, as far as is known.
+func IsFilm(m *post.Media) bool {
+	return m.Pin.Film() || m.Pin.IsZero() && strings.HasPrefix(MediaType(m.URL), "video/")
+}
+
 // mediaName returns the file name in a URL or path, without a query.
 func mediaName(ref string) string {
 	if isURL(ref) {

@@ -51,6 +51,7 @@ type site struct {
 var drivers = []driver{
 	sandboxDriver, webhookDriver,
 	mastodonDriver, twitterDriver, linkedinDriver,
+	facebookDriver, instagramDriver, threadsDriver,
 }
 
 // driverNames lists the drivers of this build.

@@ -35,6 +35,11 @@ var plan = []room{
 	{"inbox", []string{"internal/atomicfile"}},
 	{"publish/mastodon/mastodontest", []string{"post", "publish/publishtest"}},
 	{"publish/mastodon", []string{"post", "limits", "publish"}},
+	{"publish/facebook", []string{"post", "limits", "publish", "publish/meta"}},
+	{"publish/instagram", []string{"post", "limits", "publish", "publish/meta"}},
+	{"publish/threads", []string{"post", "limits", "publish", "publish/meta"}},
+	{"publish/meta/metatest", []string{"publish/publishtest"}},
+	{"publish/meta", []string{"post", "publish"}},
 	{"publish/linkedin/linkedintest", []string{"publish/publishtest"}},
 	{"publish/linkedin", []string{"post", "limits", "publish"}},
 	{"publish/twitter/twittertest", []string{"publish/publishtest"}},
@@ -61,7 +66,7 @@ var plan = []room{
 
 // forTests are packages that no other code may import than tests, and each
 // other.
-var forTests = []string{"publish/publishtest", "publish/mastodon/mastodontest", "publish/twitter/twittertest", "publish/linkedin/linkedintest", "internal/bench", "internal/house", "internal/killat"}
+var forTests = []string{"publish/publishtest", "publish/mastodon/mastodontest", "publish/twitter/twittertest", "publish/linkedin/linkedintest", "publish/meta/metatest", "internal/bench", "internal/house", "internal/killat"}
 
 // builtPackage is what the go command says of a package.
 type builtPackage struct {

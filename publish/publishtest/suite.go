@@ -54,6 +54,7 @@ type Suite struct {
 	Knows   bool    // the platform itself knows a repeat by its key
 	Trusts  bool    // any 2xx is a success, whatever the answer says
 	Threads bool    // text over the limit becomes a thread
+	Saves   int     // checkpoints that a part of a thread saves before it is sent
 }
 
 // Run runs the suite, each test with a subject of its own in a synctest bubble.
@@ -449,7 +450,7 @@ func testUnsaved(t *testing.T, s *Suite, u *Subject) {
 		t.Errorf("the parts could not be saved, and the failure is %v", f)
 	}
 	c.wantLive(0)
-	c.failAt, c.saves, c.refused = 2, 0, false
+	c.failAt, c.saves, c.refused = 2+s.Saves, 0, false
 	if _, f := c.send(); f == nil || !f.InDoubt() {
 		t.Errorf("the first part's id could not be saved, and the failure is %v", f)
 	}

@@ -1,0 +1,222 @@
+package facebook_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/postroom/postroom/post"
+	"github.com/postroom/postroom/publish"
+	"github.com/postroom/postroom/publish/facebook"
+	"github.com/postroom/postroom/publish/meta/metatest"
+	"github.com/postroom/postroom/publish/publishtest"
+)
+
+const (
+	connection = post.ConnectionID("facebook-acme")
+	host       = "graph.facebook.com"
+)
+
+var (
+	_ publish.Publisher = (*facebook.Publisher)(nil)
+	_ publish.Looker    = (*facebook.Publisher)(nil)
+	_ publish.Pacer     = (*facebook.Publisher)(nil)
+)
+
+func canary() string { return publishtest.Canary }
+
+func publisher(t *testing.T, handler http.Handler, with ...func(*facebook.Config)) (*facebook.Publisher, *publishtest.Transport) {
+	t.Helper()
+	transport := &publishtest.Transport{Handler: handler, Host: host}
+	c := facebook.Config{Connection: connection, Tokens: publish.FixedToken(canary), AppSecret: canary, Page: metatest.User, Transport: transport}
+	for _, w := range with {
+		w(&c)
+	}
+	p, err := facebook.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, transport
+}
+
+func TestSuite(t *testing.T) {
+	t.Parallel()
+	for name, copies := range map[string]bool{"refuses copies": false, "takes copies": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			publishtest.Run(t, publishtest.Suite{
+				New: func(t *testing.T) *publishtest.Subject {
+					server := &metatest.Server{Token: publishtest.Canary, Secret: publishtest.Canary, Copies: copies}
+					spec := publishtest.NewSpec(t, "meta.openapi.json", server)
+					spec.Partial = true
+					p, transport := publisher(t, spec)
+					return &publishtest.Subject{
+						Publisher: p, Connection: connection, Live: server.Texts,
+						Strayed: func() bool { return transport.Strayed.Load() > 0 },
+						Arrange: func(f publishtest.Fault) {
+							transport.Down.Store(f == publishtest.Unreachable)
+							if f != publishtest.Unreachable && f != publishtest.None {
+								server.Next(f)
+							}
+						},
+					}
+				},
+			})
+		})
+	}
+}
+
+func delivery(c post.Content) *post.Delivery {
+	now := time.Now().UTC()
+	id := post.MakeID(now, [5]byte{1}, 1)
+	return &post.Delivery{
+		Post:    post.Post{ID: id.Add(1), Group: id, Account: "acme", Connection: connection, Status: post.StatusProcessing, BegunAt: now, Attempts: 1},
+		Content: c,
+	}
+}
+
+func saver(d *post.Delivery) publish.Save {
+	return func(parts []post.Part, state []byte) error {
+		if parts != nil {
+			d.Post.Parts = parts
+		}
+		if state != nil {
+			d.Post.State = state
+		}
+		return nil
+	}
+}
+
+func withMedia(t *testing.T) func(*facebook.Config) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"a.png": "\x89PNG\r\n\x1a\nrest", "b.png": "\x89PNG\r\n\x1a\nmore",
+		"movie.mp4": "\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + strings.Repeat("film", 100),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	room, err := publish.NewMediaRoom(dir, publish.Guard{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(c *facebook.Config) { c.Media = room }
+}
+
+func TestWhatAPostIsMadeOf(t *testing.T) {
+	t.Parallel()
+	media := withMedia(t)
+	a, b := post.Media{URL: "a.png", Alt: "one"}, post.Media{URL: "b.png"}
+	for name, c := range map[string]struct {
+		content  post.Content
+		want     map[string]string // fields of the call
+		pictures int
+		comments int
+	}{
+		"a text":                {post.Content{Text: "plain"}, map[string]string{"message": "plain"}, 0, 0},
+		"a link":                {post.Content{Text: "read", Link: "https://x.example/a"}, map[string]string{"message": "read", "link": "https://x.example/a"}, 0, 0},
+		"a picture with a link": {post.Content{Text: "see", Link: "https://x.example", Media: []post.Media{a}}, map[string]string{"message": "see\n\nhttps://x.example"}, 1, 0},
+		"two pictures":          {post.Content{Text: "see", Media: []post.Media{a, b}}, map[string]string{"message": "see"}, 2, 0},
+		"a film":                {post.Content{Text: "see", Title: "The film", Media: []post.Media{{URL: "movie.mp4"}}}, map[string]string{"description": "see", "title": "The film"}, 0, 0},
+		"with a first comment":  {post.Content{Text: "plain", FirstComment: "more"}, map[string]string{"message": "plain"}, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := &metatest.Server{}
+			p, _ := publisher(t, server, media)
+			d := delivery(c.content)
+			r, err := p.Publish(t.Context(), *d, saver(d))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sent := server.Ledger()[0]
+			if r.RemoteID != sent.ID || r.URL != "https://meta.example/"+sent.ID {
+				t.Errorf("receipt %+v of %s", r, sent.ID)
+			}
+			pictures := 0
+			for field, value := range sent.Form {
+				if strings.HasPrefix(field, "attached_media[") {
+					pictures++
+				} else if c.want[field] != value {
+					t.Errorf("%s is %q, want %q", field, value, c.want[field])
+				}
+			}
+			if pictures != c.pictures || len(server.Comments()) != c.comments {
+				t.Errorf("%d pictures and %d comments, want %d and %d", pictures, len(server.Comments()), c.pictures, c.comments)
+			}
+			found, err := p.Lookup(t.Context(), *d)
+			if err != nil || found.State != post.Present || found.Receipt.RemoteID != r.RemoteID {
+				t.Errorf("look-up: %+v, %v", found, err)
+			}
+		})
+	}
+}
+
+// Pictures of an attempt that failed are used, while Facebook keeps them.
+func TestPicturesAreUploadedOnce(t *testing.T) {
+	t.Parallel()
+	media := withMedia(t)
+	for name, c := range map[string]struct {
+		between func(*metatest.Server)
+		sends   int
+	}{
+		"they are still there":            {func(*metatest.Server) {}, 2},
+		"Facebook has thrown them away":   {(*metatest.Server).Expire, 3},
+		"they are about to go, so anew":   {func(*metatest.Server) { time.Sleep(24 * time.Hour) }, 2}, // in a bubble
+		"the first attempt was not heard": {func(*metatest.Server) {}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				server := &metatest.Server{}
+				p, _ := publisher(t, server, media)
+				d := delivery(post.Content{Text: "see", Media: []post.Media{{URL: "a.png"}}})
+				server.Next(publishtest.Throttle)
+				sends := 0
+				for {
+					sends++
+					_, err := p.Publish(t.Context(), *d, saver(d))
+					if err == nil {
+						break
+					}
+					if f, ok := err.(*post.Failure); !ok || !f.Retryable() || sends > 4 {
+						t.Fatal(err)
+					}
+					if sends == 1 {
+						c.between(server)
+					}
+				}
+				if sends != c.sends || len(server.Ledger()) != 1 {
+					t.Errorf("%d sends, want %d; %d live", sends, c.sends, len(server.Ledger()))
+				}
+			})
+		})
+	}
+}
+
+// A copy is refused: ours after a lost answer is looked up, another's is final.
+func TestP2_ARefusedCopyIsLookedUp(t *testing.T) {
+	t.Parallel()
+	server := &metatest.Server{}
+	p, _ := publisher(t, server)
+	d := delivery(post.Content{Text: "hello"})
+	if _, err := p.Publish(t.Context(), *d, saver(d)); err != nil {
+		t.Fatal(err)
+	}
+	for attempts, want := range map[int]post.Sent{1: post.Refused, 2: post.SentMaybe} {
+		d.Post.Attempts = attempts
+		_, err := p.Publish(t.Context(), *d, saver(d))
+		if f, ok := err.(*post.Failure); !ok || f.Sent != want {
+			t.Errorf("attempt %d: %v, want %v", attempts, err, want)
+		}
+	}
+	if len(server.Ledger()) != 1 {
+		t.Errorf("%d are live", len(server.Ledger()))
+	}
+}
