@@ -51,7 +51,7 @@ type site struct {
 var drivers = []driver{
 	sandboxDriver, webhookDriver,
 	mastodonDriver, twitterDriver, linkedinDriver,
-	facebookDriver, instagramDriver, threadsDriver,
+	facebookDriver, instagramDriver, threadsDriver, tiktokDriver, youtubeDriver,
 }
 
 // driverNames lists the drivers of this build.

@@ -35,6 +35,10 @@ var plan = []room{
 	{"inbox", []string{"internal/atomicfile"}},
 	{"publish/mastodon/mastodontest", []string{"post", "publish/publishtest"}},
 	{"publish/mastodon", []string{"post", "limits", "publish"}},
+	{"publish/tiktok/tiktoktest", []string{"publish/publishtest"}},
+	{"publish/tiktok", []string{"post", "limits", "publish"}},
+	{"publish/youtube/youtubetest", []string{"publish/publishtest"}},
+	{"publish/youtube", []string{"post", "limits", "publish"}},
 	{"publish/facebook", []string{"post", "limits", "publish", "publish/meta"}},
 	{"publish/instagram", []string{"post", "limits", "publish", "publish/meta"}},
 	{"publish/threads", []string{"post", "limits", "publish", "publish/meta"}},
@@ -66,7 +70,7 @@ var plan = []room{
 
 // forTests are packages that no other code may import than tests, and each
 // other.
-var forTests = []string{"publish/publishtest", "publish/mastodon/mastodontest", "publish/twitter/twittertest", "publish/linkedin/linkedintest", "publish/meta/metatest", "internal/bench", "internal/house", "internal/killat"}
+var forTests = []string{"publish/publishtest", "publish/mastodon/mastodontest", "publish/twitter/twittertest", "publish/linkedin/linkedintest", "publish/meta/metatest", "publish/tiktok/tiktoktest", "publish/youtube/youtubetest", "internal/bench", "internal/house", "internal/killat"}
 
 // builtPackage is what the go command says of a package.
 type builtPackage struct {
