@@ -74,7 +74,7 @@ type Group struct {
 	Content
 	Posts       []Post    `json:"posts"`
 	ScheduledAt time.Time `json:"scheduled_at,omitzero"` // the planned slot of the group; zero for a draft without a time
-	RequestedAt time.Time `json:"requested_at,omitzero"` // what the row or caller asked for
+	RequestedAt time.Time `json:"requested_at,omitzero"` // what the row or caller asked for, to the millisecond
 	Zone        string    `json:"zone,omitempty"`        // in which the time was written
 	Held        string    `json:"held,omitempty"`        // why a person must approve it; "" when not held
 	Import      ID        `json:"import,omitzero"`       // the import that brought it; zero for the API
@@ -82,6 +82,7 @@ type Group struct {
 	ExternalID  string    `json:"external_id,omitempty"`
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
+	DeletedAt   time.Time `json:"deleted_at,omitzero"` // taken away through the API, where it is not shown any more
 }
 
 // Status returns the rollup of the group's posts.

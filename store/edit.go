@@ -23,6 +23,13 @@ func (s *Store) Group(ctx context.Context, id post.ID) (g post.Group, err error)
 // drafts or scheduled. caps are checked in the same step; the error may wrap a
 // *post.CapExceeded.
 func (s *Store) Create(ctx context.Context, g *post.Group, caps []post.Cap, who string) error {
+	return s.CreateOnce(ctx, g, caps, who, nil)
+}
+
+// CreateOnce does what Create does, and keeps the answer to it in the same step.
+// When there is one already the error wraps post.ErrDuplicate, and nothing is
+// stored.
+func (s *Store) CreateOnce(ctx context.Context, g *post.Group, caps []post.Cap, who string, once *post.Once) error {
 	if err := settle(g); err != nil {
 		return fmt.Errorf("create group: %w", err)
 	}
@@ -47,8 +54,12 @@ func (s *Store) Create(ctx context.Context, g *post.Group, caps []post.Cap, who 
 			event.Event, event.Error = "scheduled", ""
 		}
 	}
+	account, _ := s.names.accountNumber(g.Account)
 	return s.update(ctx, s.change(func(c *change) error {
 		if err := s.room(c.Tx); err != nil {
+			return err
+		}
+		if err := c.once(account, once, g); err != nil {
 			return err
 		}
 		if err := c.checkCaps(nil, g, caps); err != nil {
@@ -67,7 +78,7 @@ func settle(g *post.Group) error {
 	if len(g.Posts) == 0 || len(g.Posts) > mostPosts {
 		return fmt.Errorf("%d posts, want 1 to %d", len(g.Posts), mostPosts)
 	}
-	g.ScheduledAt, g.RequestedAt = wholeSecond(g.ScheduledAt), wholeSecond(g.RequestedAt)
+	g.ScheduledAt = wholeSecond(g.ScheduledAt)
 	for i := range g.Posts {
 		p := &g.Posts[i]
 		p.DueAt, p.SlotAt = wholeSecond(p.DueAt), wholeSecond(p.SlotAt)
@@ -188,6 +199,62 @@ func (s *Store) Reschedule(ctx context.Context, id post.ID, at time.Time, caps [
 func (s *Store) Approve(ctx context.Context, id post.ID, at time.Time, caps []post.Cap, who string) (post.Group, error) {
 	return s.schedule(ctx, id, at, caps, who, "approved", func(p *post.Post) (post.Status, bool) {
 		return post.StatusScheduled, p.Status == post.StatusDraft
+	})
+}
+
+// Arrange gives all posts of a group a status, draft or scheduled, and the time
+// at, which scheduled posts must have; zero keeps what it has. It is what the API
+// does to a group: only one whose posts all still wait can be changed. The group
+// is returned as it stands, with an error that wraps post.ErrState too.
+func (s *Store) Arrange(ctx context.Context, id post.ID, to post.Status, at time.Time, caps []post.Cap, who string) (post.Group, error) {
+	var as post.Group
+	event := post.LogEntry{Event: "status_changed", Error: "kept as a draft", Who: who}
+	if to == post.StatusScheduled {
+		event.Event, event.Error = "scheduled", ""
+	}
+	g, err := s.edit(ctx, id, caps, event, func(c *change, old, g *post.Group, p *post.Post) (bool, error) {
+		as = *old
+		for i := range old.Posts {
+			if st := old.Posts[i].Status; !st.Editable() && st != post.StatusCancelled {
+				return false, fmt.Errorf("post %s on %s is %s: %w", old.Posts[i].ID, old.Posts[i].Connection, st, post.ErrState)
+			}
+		}
+		if !p.Status.Editable() {
+			return false, nil
+		}
+		if !at.IsZero() {
+			when := wholeSecond(at.UTC())
+			g.RequestedAt, g.ScheduledAt, p.DueAt, p.SlotAt = at.UTC(), when, when, when
+		}
+		if to == post.StatusScheduled && p.DueAt.IsZero() {
+			return false, fmt.Errorf("post %s has no time: %w", p.ID, post.ErrState)
+		}
+		if p.Status != to {
+			p.Problem = nil
+		}
+		p.Status, g.Held = to, ""
+		return true, nil
+	})
+	if err != nil {
+		return as, err
+	}
+	return g, nil
+}
+
+// Delete takes a group away from the API, and takes back what of it was not sent.
+// What is live stays live, and counts against the month it went out in; a call
+// that is under way ends as it ends. The record is kept: an import's report and
+// the command line still tell what became of it.
+func (s *Store) Delete(ctx context.Context, id post.ID, who string) (post.Group, error) {
+	return s.edit(ctx, id, nil, post.LogEntry{Event: "status_changed", Error: "deleted", Who: who}, func(c *change, old, g *post.Group, p *post.Post) (bool, error) {
+		if !old.DeletedAt.IsZero() {
+			return false, nil
+		}
+		g.DeletedAt = c.now
+		if p.Status.May(post.StatusCancelled) {
+			p.Status, g.Held = post.StatusCancelled, ""
+		}
+		return true, nil
 	})
 }
 

@@ -207,6 +207,8 @@ const (
 	hasExternalID
 	hasZone
 	hasPins // of the media
+	hasMillis // of the time that was asked for
+	hasDeleted
 )
 
 // Bits of a post within a group record.
@@ -242,6 +244,9 @@ func encodeGroup(b []byte, g *post.Group, account uint32, conns []uint32) []byte
 	set(hasImport, !g.Import.IsZero())
 	set(hasExternalID, g.ExternalID != "")
 	set(hasZone, g.Zone != "")
+	millis := g.RequestedAt.Nanosecond() / int(time.Millisecond)
+	set(hasMillis, millis != 0)
+	set(hasDeleted, !g.DeletedAt.IsZero())
 	e.uint(uint64(has))
 	e.uint(uint64(account))
 	e.int(base)
@@ -301,6 +306,12 @@ func encodeGroup(b []byte, g *post.Group, account uint32, conns []uint32) []byte
 	}
 	if has&hasZone != 0 {
 		e.string(g.Zone)
+	}
+	if has&hasMillis != 0 {
+		e.uint(uint64(millis))
+	}
+	if has&hasDeleted != 0 {
+		e.since(g.DeletedAt, base)
 	}
 	e.uint(uint64(len(g.Posts)))
 	for i := range g.Posts {
@@ -451,6 +462,12 @@ func decodeGroup(key, b []byte, names *registry) (post.Group, error) {
 	}
 	if has&hasZone != 0 {
 		g.Zone = d.string()
+	}
+	if has&hasMillis != 0 {
+		g.RequestedAt = g.RequestedAt.Add(time.Duration(d.small()) * time.Millisecond)
+	}
+	if has&hasDeleted != 0 {
+		g.DeletedAt = d.since(base)
 	}
 	n := d.count()
 	g.Posts = make([]post.Post, 0, n)

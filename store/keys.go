@@ -31,6 +31,9 @@ import (
 //	dirty     import(12)                          → changes(8)
 //	stages    stage(12)                           → nothing: unsealed; all ids with its machine part are hidden
 //	undoing   import(12)                          → who asked for it: not all of it is cancelled yet
+//	apikeys   id of the key                       → API key record, with its hash
+//	once      account(4) hash of the key(32)      → what a request was answered with
+//	onceages  until(4) key in once(36)            → nothing: answers by when they may go
 //
 // Only wake and totals are rewritten all the time. open and runs are keyed by
 // connection first, and a run is written in blocks, which is what makes an import
@@ -56,12 +59,15 @@ var (
 	bucketDirty    = []byte("dirty")
 	bucketStages   = []byte("stages")
 	bucketUndoing  = []byte("undoing")
+	bucketAPIKeys  = []byte("apikeys")
+	bucketOnce     = []byte("once")
+	bucketOnceAges = []byte("onceages")
 )
 
 var buckets = [][]byte{
 	bucketMeta, bucketAccounts, bucketConns, bucketConnIDs, bucketGroups, bucketOpen, bucketRuns, bucketFlight, bucketWake, bucketImports,
 	bucketDigests, bucketLineages, bucketRows, bucketKeyRuns, bucketTwinRuns, bucketUsage, bucketTotals,
-	bucketDirty, bucketStages, bucketUndoing,
+	bucketDirty, bucketStages, bucketUndoing, bucketAPIKeys, bucketOnce, bucketOnceAges,
 }
 
 var metaFormat = []byte("format")

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/postroom/postroom/api"
 	"github.com/postroom/postroom/internal/secret"
 	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
@@ -28,6 +29,7 @@ type Config struct {
 	Inbox        InboxConfig
 	Dispatch     DispatchConfig
 	Log          LogConfig
+	API          api.Settings
 }
 
 // AccountConfig is one customer.
@@ -40,6 +42,8 @@ type AccountConfig struct {
 	Stagger     StaggerConfig
 	LateGrace   time.Duration // posts found later than this are held; 0 for never
 	ResetWithin time.Duration // times passed no longer ago than this are moved to now
+	APIAccess   bool          // may use the HTTP API whatever its plan says
+	MCPAccess   bool          // and as an MCP client
 	CalendarKey secret.Value  // opens /calendar/ACCOUNT.ics; zero for no such calendar
 }
 
@@ -182,6 +186,15 @@ func (c *Config) settings() []setting {
 		{"inbox", section(c.Inbox.settings())},
 		{"dispatch", section(c.Dispatch.settings())},
 		{"log", section(c.Log.settings())},
+		{"strict_compat", scalar(&c.API.StrictCompat, yesNo)},
+		{"api", section([]setting{
+			{"allow_origins", func(v value) { c.API.Origins = v.origins() }},
+			{"reject_unknown_connections", func(v value) {
+				reject := true
+				scalar(&reject, yesNo)(v)
+				c.API.AllowUnknownConnections = !reject
+			}},
+		})},
 	}
 }
 
@@ -251,6 +264,8 @@ func (v value) account(id post.AccountID) AccountConfig {
 		{"stagger", a.Stagger.read},
 		{"late", func(v value) { v.off(func() { a.LateGrace = 0 }, late(&a)) }},
 		{"past", section([]setting{{"reset_within", scalar(&a.ResetWithin, length(0, 366*day))}})},
+		{"api_access", scalar(&a.APIAccess, yesNo)},
+		{"mcp_access", scalar(&a.MCPAccess, yesNo)},
 		{"calendar_key", secretText(&a.CalendarKey)},
 		{"connections", func(v value) { a.Connections = v.connections() }},
 	})

@@ -59,3 +59,20 @@ func (c *Config) readHeartbeat(v value) {
 	}
 	c.HeartbeatURL = u.String()
 }
+
+// origins reads the web sites whose scripts may use the API.
+func (v value) origins() []string {
+	var all []string
+	v.list("origins, like [https://desk.example.org]", func(v value) {
+		origin := ""
+		scalar(&origin, parser[string]{want: "an origin like https://desk.example.org, or \"*\" for all", parse: func(text string) (string, string, bool) {
+			u, err := url.Parse(text)
+			ok := text == "*" || err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") && u.Path == "" && u.RawQuery == "" && u.User == nil
+			return text, "", ok
+		}})(v)
+		if origin != "" {
+			all = append(all, origin)
+		}
+	})
+	return all
+}

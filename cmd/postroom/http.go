@@ -10,13 +10,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/postroom/postroom/api"
 	"github.com/postroom/postroom/publish"
 )
 
 // staleTick is how old the last tick may be before /livez fails.
 const staleTick = 3 * time.Minute
 
-// serveHTTP answers /livez, /readyz and /metrics on ln until ctx ends.
+// serveHTTP answers the API, /livez, /readyz and /metrics on ln until ctx ends.
 func (d *daemon) serveHTTP(ctx context.Context, ln net.Listener) error {
 	srv := &http.Server{
 		Handler: d.handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
@@ -42,6 +43,7 @@ func (d *daemon) handler() http.Handler {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, d.ready()) })
 	mux.HandleFunc("GET /calendar/{file}", d.serveCalendar)
 	mux.HandleFunc("GET "+publish.LinkPath, d.room.media.ServeLink)
+	mux.Handle(api.Prefix+"/", d.newAPI())
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{}))
 	return mux
 }

@@ -1,0 +1,186 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/postroom/postroom/limits"
+	"github.com/postroom/postroom/post"
+)
+
+// Prefix is where the API lives; every route is below it.
+const Prefix = "/api/v1"
+
+// A Store is what the API needs of one. Every method is one step, and what it
+// changes is durable when it returns. Errors wrap those of package post.
+type Store interface {
+	APIKey(ctx context.Context, id string) (post.APIKey, error)
+
+	Group(ctx context.Context, id post.ID) (post.Group, error)
+	Log(ctx context.Context, group post.ID) ([]post.LogEntry, error)
+	Usage(ctx context.Context, account post.AccountID) (post.Usage, error)
+	Connections(ctx context.Context) ([]post.ConnectionState, error)
+
+	Answered(ctx context.Context, account post.AccountID, key [32]byte) (post.Answered, bool, error)
+	CreateOnce(ctx context.Context, g *post.Group, caps []post.Cap, who string, once *post.Once) error
+	Arrange(ctx context.Context, id post.ID, to post.Status, at time.Time, caps []post.Cap, who string) (post.Group, error)
+	Delete(ctx context.Context, id post.ID, who string) (post.Group, error)
+}
+
+// An Account is what the API must know of one: its plan and its connections, as
+// configured.
+type Account struct {
+	ID          post.AccountID
+	Plan        limits.Plan
+	Connections []Connection
+}
+
+// A Connection is one of an account's, with what is known of whose it is. Empty
+// texts are not known.
+type Connection struct {
+	ID           post.ConnectionID
+	Username     string
+	DisplayName  string
+	ProfileURL   string
+	ImageURL     string
+	TokenExpires time.Time // zero when the token does not end
+
+	// Validate checks content against the limits of the connection, without a
+	// network.
+	Validate func(*post.Content) []post.Problem
+
+	// Check asks the platform who the credentials belong to.
+	Check func(context.Context) (post.Identity, error)
+}
+
+// connection returns the account's connection of that id, or nil.
+func (a *Account) connection(id post.ConnectionID) *Connection {
+	for i := range a.Connections {
+		if a.Connections[i].ID == id {
+			return &a.Connections[i]
+		}
+	}
+	return nil
+}
+
+// Config is what an API is made of. Store, Account, Now and Log must be set.
+type Config struct {
+	Store   Store
+	Account func(post.AccountID) (Account, bool) // as configured at this moment
+	Now     func() time.Time
+	Log     *slog.Logger
+
+	// Settings may change while the API serves.
+	Settings func() Settings
+}
+
+// Settings are what an operator may decide. The zero value restores nothing of
+// the vendor's quirks and lets no browser of another origin in.
+type Settings struct {
+	// StrictCompat drops every addition of ours from answers, and restores the
+	// quirks of the original that a test of conformance may look for (CONTRACT
+	// §0, §12).
+	StrictCompat bool
+
+	// AllowUnknownConnections takes posts for connections that the account does
+	// not have; they fail when they are due (CONTRACT §0.2).
+	AllowUnknownConnections bool
+
+	// Origins are the web sites whose scripts may use the API, like
+	// https://desk.example.org; "*" lets all in (CONTRACT §0).
+	Origins []string
+}
+
+// An API answers requests. Its methods may be called at the same time.
+type API struct {
+	Config
+	mux    *http.ServeMux
+	flight flight
+}
+
+// New makes an API of its parts.
+func New(c Config) *API {
+	if c.Settings == nil {
+		c.Settings = func() Settings { return Settings{} }
+	}
+	a := &API{Config: c, mux: http.NewServeMux()}
+
+	a.route("POST /create-post", a.createPost, "Failed to create post group")
+	a.route("PUT /update-post/{id}", a.updatePost, "Failed to update post")
+	a.route("GET /get-post/{id}", a.getPost, "Failed to fetch post group")
+	a.route("DELETE /delete-post/{id}", a.deletePost, "Failed to delete post group")
+
+	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		a.writeError(w, r, errNotFound("Not found"), "")
+	})
+	return a
+}
+
+// route adds a handler for a pattern below the prefix. An error that is not ours
+// to show is answered with failed (CONTRACT §2: each route has its own words).
+func (a *API) route(pattern string, h handler, failed string) {
+	method, path, _ := strings.Cut(pattern, " ")
+	a.mux.HandleFunc(method+" "+Prefix+path, func(w http.ResponseWriter, r *http.Request) {
+		answer, err := a.serve(w, r, h)
+		if err != nil {
+			a.writeError(w, r, err, failed)
+			return
+		}
+		writeJSON(w, answer.status(), answer.body)
+	})
+}
+
+// ServeHTTP answers one request. Paths are taken as the original's server takes
+// them: with a slash at the end or without, and with double ones.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if a.crossOrigin(w, r) {
+		return
+	}
+	if p := r.URL.EscapedPath(); strings.Contains(p, "//") || strings.HasSuffix(p, "/") {
+		for strings.Contains(p, "//") {
+			p = strings.ReplaceAll(p, "//", "/")
+		}
+		p = strings.TrimSuffix(p, "/")
+		u, err := r.URL.Parse(p)
+		if err != nil {
+			a.writeError(w, r, errNotFound("Not found"), "")
+			return
+		}
+		u.RawQuery = r.URL.RawQuery
+		r = r.Clone(r.Context())
+		r.URL = u
+	}
+	a.mux.ServeHTTP(w, r)
+}
+
+// crossOrigin says to a browser whether a script of another site may use the API,
+// and reports whether that was all it asked.
+func (a *API) crossOrigin(w http.ResponseWriter, r *http.Request) (done bool) {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return false
+	}
+	for _, o := range a.Settings().Origins {
+		if o != "*" && !strings.EqualFold(o, origin) {
+			continue
+		}
+		h := w.Header()
+		h.Add("Vary", "Origin")
+		h.Set("Access-Control-Allow-Origin", origin)
+		if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+			return false
+		}
+		h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
+		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, "+strings.Join(ownHeaders, ", "))
+		h.Set("Access-Control-Max-Age", "600")
+		w.WriteHeader(http.StatusNoContent)
+		return true
+	}
+	return false
+}

@@ -1,0 +1,127 @@
+package api_test
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postroom/postroom/api"
+)
+
+// CONTRACT §1, the order of checks.
+func TestWhoMayUseTheAPI(t *testing.T) {
+	t.Parallel()
+	self := api.UserID("acme").String()
+	for _, c := range []struct {
+		name   string
+		change func(*desk)
+		header []string
+		status int
+		text   string
+	}{
+		{"no key", nil, []string{"x-api-key", ""}, 401, "API key is required"},
+		{"an empty key", nil, []string{"x-api-key", " "}, 401, "API key is required"},
+		{"no such key", nil, []string{"x-api-key", "sk_nobody.00"}, 401, "Invalid API key"},
+		{"no dot", nil, []string{"x-api-key", "legacy"}, 401, "Invalid API key"},
+		{"the account is gone", func(d *desk) { d.absent = true }, nil, 401, "Invalid API key owner"},
+		{"starter", func(d *desk) { d.account.Plan.API = false }, nil, 403, "API access is not enabled for this account"},
+		{"starter beats a bad user", func(d *desk) { d.account.Plan.API = false }, []string{"x-postpost-user-id", "x"}, 403, "API access is not enabled for this account"},
+		{"mcp on a plan without", func(d *desk) { d.account.Plan.MCP = false }, []string{"x-postpost-client", "mcp"}, 403, "MCP access is not enabled for this account"},
+		{"mcp needs no api access", func(d *desk) { d.account.Plan.API = false }, []string{"x-postpost-client", "mcp"}, 200, ""},
+		{"a user that is no id", nil, []string{"x-postpost-user-id", "u1"}, 400, "Invalid x-postpost-user-id"},
+		{"another user", nil, []string{"x-postpost-user-id", strings.Repeat("a", 24)}, 403, "Workspace access is not enabled for this key"},
+		{"the owner itself", nil, []string{"x-postpost-user-id", self}, 200, ""},
+		{"the owner by the old name", nil, []string{"x-publora-user-id", self}, 200, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t)
+			if c.change != nil {
+				c.change(d)
+			}
+			got := d.do("POST", "/create-post", `{"content":"hi","platforms":["mastodon-1"]}`, c.header...)
+			if c.status == 200 {
+				got.ok()
+				return
+			}
+			got.wantError(c.status, c.text)
+			d.set.StrictCompat = true
+			d.do("POST", "/create-post", `{}`, c.header...).want(c.status, `{"error":"`+c.text+`"}`)
+		})
+	}
+}
+
+// CONTRACT §1 (Bearer) and §10 (the ancestor's header).
+func TestAKeyIsTakenFromEveryHeaderThatClientsUse(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	for _, header := range [][]string{
+		{"X-API-Key", d.key},
+		{"x-api-key", "", "x-publora-key", d.key},
+		{"x-api-key", "", "Authorization", "Bearer " + d.key},
+		{"x-api-key", "", "authorization", "bearer " + d.key},
+	} {
+		d.do("POST", "/create-post", `{"content":"hi","platforms":["mastodon-1"]}`, header...).ok()
+	}
+}
+
+func TestARevokedKeyOpensNothing(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	if _, err := d.store.RevokeAPIKey(d.Context(), d.id); err != nil {
+		t.Fatal(err)
+	}
+	d.do("GET", "/get-post/x", "").wantError(401, "Invalid API key")
+}
+
+func TestAKeyHasTheFormThatClientsCheck(t *testing.T) {
+	t.Parallel()
+	key, stored, err := api.NewKey(time.Now(), "acme", "ci")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(key, "sk_") || len(key) < 70 || strings.Count(key, ".") != 1 {
+		t.Errorf("key of length %d in a form that clients do not know", len(key))
+	}
+	if !strings.HasPrefix(key, stored.ID+".") || strings.Contains(stored.ID, ".") {
+		t.Errorf("the id %q is not what stands before the dot", stored.ID)
+	}
+}
+
+// CONTRACT §0.
+func TestWhatIsNoRouteIsNotFound(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	for _, c := range [][2]string{{"GET", "/nothing"}, {"GET", "/create-post"}, {"PATCH", "/get-post/x"}, {"GET", ""}} {
+		d.do(c[0], c[1], "").wantError(404, "Not found")
+	}
+	d.do("POST", "/create-post/", `{`).wantError(400, "Invalid JSON body")
+	d.do("POST", "//create-post", `{`).wantError(400, "Invalid JSON body")
+	d.do("POST", "/create-post", `"text"`).wantError(400, "Invalid JSON body")
+	d.do("POST", "/create-post", `[1]`).wantError(400, "Content is required")
+	d.do("POST", "/create-post", `{"content":"`+strings.Repeat("x", 1<<20)+`"}`).wantError(413, "Request body too large")
+	d.do("POST", "/create-post", `{`, "x-api-key", "").wantError(401, "API key is required")
+}
+
+// CONTRACT §0: no site's scripts, unless the operator lets them in.
+func TestBrowsersOfOtherSitesAreLetInByTheOperator(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	ask := func() *httptest.ResponseRecorder {
+		req := httptest.NewRequest("OPTIONS", api.Prefix+"/create-post", nil)
+		req.Header.Set("Origin", "https://desk.example.org")
+		req.Header.Set("Access-Control-Request-Method", "POST")
+		w := httptest.NewRecorder()
+		d.api.ServeHTTP(w, req)
+		return w
+	}
+	if w := ask(); w.Code == 204 || w.Header().Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("a site that nobody let in got %d %v", w.Code, w.Header())
+	}
+	d.set.Origins = []string{"https://desk.example.org"}
+	w := ask()
+	if w.Code != 204 || w.Header().Get("Access-Control-Allow-Origin") != "https://desk.example.org" || !strings.Contains(w.Header().Get("Access-Control-Allow-Headers"), "x-api-key") {
+		t.Errorf("a site that was let in got %d %v", w.Code, w.Header())
+	}
+}

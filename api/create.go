@@ -1,0 +1,277 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/postroom/postroom/post"
+)
+
+// createdBody answers create-post. Posts and Warnings are additions of ours (A4,
+// A7).
+type createdBody struct {
+	Success     bool          `json:"success"`
+	PostGroupID post.ID       `json:"postGroupId"`
+	Posts       []createdPost `json:"posts,omitempty"`
+	Warnings    []issue       `json:"warnings,omitempty"`
+}
+
+type createdPost struct {
+	Platform   post.Platform     `json:"platform"`
+	PlatformID post.ConnectionID `json:"platformId"`
+	Status     string            `json:"status"`
+}
+
+// createPost stores a new group: a draft, or scheduled when a time is given
+// (CONTRACT §2.1).
+func (a *API) createPost(c *call) (any, error) {
+	body, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	return c.once(body, func(once *post.Once) (any, error) {
+		f, err := parseFields(body)
+		if err != nil {
+			return nil, err
+		}
+		g, err := c.newGroup(f)
+		if err != nil {
+			return nil, err
+		}
+		issues, err := c.lookOver(&g)
+		if err != nil {
+			return nil, err
+		}
+		answer := func(g *post.Group) createdBody {
+			b := createdBody{Success: true, PostGroupID: g.ID}
+			if c.set.StrictCompat {
+				return b
+			}
+			b.Warnings = issues
+			for i := range g.Posts {
+				p := &g.Posts[i]
+				b.Posts = append(b.Posts, createdPost{p.Connection.Platform(), p.Connection, p.Status.String()})
+			}
+			return b
+		}
+		if once != nil {
+			once.Answer = func(g *post.Group) []byte {
+				var b bytes.Buffer
+				if encodeJSON(&b, answer(g)) != nil {
+					return nil // a created body has a form in JSON
+				}
+				return b.Bytes()
+			}
+		}
+		conns := make([]post.ConnectionID, len(g.Posts))
+		for i := range g.Posts {
+			conns[i] = g.Posts[i].Connection
+		}
+		store := func(caps []post.Cap) error { return a.Store.CreateOnce(c.Context(), &g, caps, c.who(), once) }
+		if g.ScheduledAt.IsZero() {
+			if refused := c.account.Plan.Available(conns); refused != nil {
+				return nil, refused
+			}
+			err = store(nil)
+		} else {
+			err = c.withRoom(conns, g.ScheduledAt, nil, store)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return answer(&g), nil
+	})
+}
+
+// newGroup reads the group that a body asks for, in the contract's order of
+// checks (CONTRACT §2.1).
+func (c *call) newGroup(f fields) (g post.Group, err error) {
+	text, ok := f.text("content")
+	if !ok || strings.TrimSpace(text) == "" {
+		return g, errBadRequest("Content is required")
+	}
+	conns, err := c.platforms(f)
+	if err != nil {
+		return g, err
+	}
+	at, err := f.when()
+	if err != nil {
+		return g, err
+	}
+	settings, err := c.platformSettings(f, conns)
+	if err != nil {
+		return g, err
+	}
+	if !c.set.AllowUnknownConnections {
+		for _, id := range conns {
+			if c.account.connection(id) == nil {
+				return g, &Error{Status: 400, Text: "Platform connection not found: " + string(id), Code: "CONNECTION_NOT_FOUND", Message: c.noConnection(id)}
+			}
+		}
+	}
+	g = post.Group{Account: c.account.ID, Content: post.Content{Text: text, Settings: settings}}
+	status := post.StatusDraft
+	if !at.IsZero() {
+		status = post.StatusScheduled
+		g.RequestedAt = notPast(at, c.now)
+		g.ScheduledAt = g.RequestedAt
+	}
+	for _, id := range conns {
+		g.Posts = append(g.Posts, post.Post{Connection: id, Status: status, DueAt: g.ScheduledAt})
+	}
+	return g, nil
+}
+
+// notPast is at, or this second when at has passed: it then goes out at the next
+// tick (CONTRACT §2.1).
+func notPast(at, now time.Time) time.Time {
+	if at.After(now) {
+		return at
+	}
+	return now.UTC().Truncate(time.Second)
+}
+
+// Compound ids of connections. The contract's form has no place for the colons of
+// Bluesky's ids, which its own answers hold (CONTRACT §0.2, §12 D2).
+var (
+	connectionForm       = regexp.MustCompile(`^[a-z]+-[A-Za-z0-9_:.%-]+$`)
+	connectionFormStrict = regexp.MustCompile(`^[a-z]+-[a-zA-Z0-9_-]+$`)
+)
+
+// platforms reads the compound ids a group is for: a list, or a text that holds
+// one. Repeats are dropped.
+func (c *call) platforms(f fields) ([]post.ConnectionID, error) {
+	if f.absent("platforms") {
+		return nil, errBadRequest("Platforms are required")
+	}
+	v := f["platforms"]
+	if s, ok := asText(v); ok {
+		if v = json.RawMessage(s); !json.Valid(v) {
+			return nil, errBadRequest("Invalid platforms JSON format")
+		}
+	}
+	var each []json.RawMessage
+	if v = bytes.TrimSpace(v); v[0] != '[' || json.Unmarshal(v, &each) != nil {
+		return nil, errBadRequest("Platforms must be an array")
+	}
+	if len(each) == 0 {
+		return nil, errBadRequest("At least one platform is required")
+	}
+	if len(each) > mostConnections {
+		return nil, &Error{Status: 400, Text: "At most 50 platforms are possible in one post", Code: "TOO_MANY_PLATFORMS"}
+	}
+	form := connectionForm
+	if c.set.StrictCompat {
+		form = connectionFormStrict
+	}
+	var conns []post.ConnectionID
+	for _, e := range each {
+		id := asJavaScript(e)
+		if !form.MatchString(id) {
+			err := errBadRequest("Invalid platform ID format: " + id)
+			err.Code = "INVALID_PLATFORM_ID"
+			return nil, err
+		}
+		if !slices.Contains(conns, post.ConnectionID(id)) {
+			conns = append(conns, post.ConnectionID(id))
+		}
+	}
+	return conns, nil
+}
+
+// mostConnections is how many posts a stored group may have.
+const mostConnections = 50
+
+// noConnection suggests a connection for one that is not there.
+func (c *call) noConnection(id post.ConnectionID) string {
+	ids := make([]post.ConnectionID, len(c.account.Connections))
+	for i := range c.account.Connections {
+		ids[i] = c.account.Connections[i].ID
+	}
+	_, err := post.NewDirectory(ids).Resolve(string(id))
+	if r, ok := errors.AsType[*post.ResolveError](err); ok {
+		return "Platform connection not found: " + string(id) + ": " + r.Hint
+	}
+	return ""
+}
+
+// defaultSettings are stored with a post for what it does not say itself
+// (CONTRACT §5.3). Telegram's key is an addition: the original drops it.
+var defaultSettings = map[post.Platform]map[string]any{
+	"tiktok": {
+		"viewerSetting": "PUBLIC_TO_EVERYONE", "allowComments": true, "allowDuet": false, "allowStitch": false,
+		"commercialContent": false, "brandOrganic": false, "brandedContent": false,
+	},
+	"instagram": {"videoType": "REELS"},
+	"youtube":   {"privacy": "public", "title": ""},
+	"threads":   {"replyControl": ""},
+	"telegram":  {},
+}
+
+// insteadOf are names that the contract's samples use for the opposite of a
+// setting of TikTok.
+var insteadOf = map[string]string{"disableDuet": "allowDuet", "disableStitch": "allowStitch", "disableComment": "allowComments"}
+
+// platformSettings reads what a post says of its platforms' settings, over the
+// defaults, one level deep. Platforms that are not known are dropped, and so are
+// values that are not objects.
+func (c *call) platformSettings(f fields, conns []post.ConnectionID) (json.RawMessage, error) {
+	given, err := c.givenSettings(f)
+	if err != nil {
+		return nil, err
+	}
+	merged := map[post.Platform]map[string]any{}
+	for _, id := range conns {
+		p := id.Platform()
+		defaults, known := defaultSettings[p]
+		if !known || merged[p] != nil {
+			continue
+		}
+		all := make(map[string]any, len(defaults))
+		for k, v := range defaults {
+			all[k] = v
+		}
+		var own map[string]any
+		if json.Unmarshal(given[string(p)], &own) == nil {
+			for k, v := range own {
+				if to, ok := insteadOf[k]; ok && p == "tiktok" {
+					if off, is := v.(bool); is {
+						all[to] = !off
+					}
+					continue
+				}
+				all[k] = v
+			}
+		}
+		if len(all) > 0 {
+			merged[p] = all
+		}
+	}
+	if len(merged) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(merged)
+}
+
+// givenSettings reads platformSettings: an object, or a text that holds one.
+func (c *call) givenSettings(f fields) (fields, error) {
+	v := f["platformSettings"]
+	if len(v) == 0 || string(v) == "null" && !c.set.StrictCompat {
+		return nil, nil // D15: typed clients write null for nothing
+	}
+	if s, ok := asText(v); ok {
+		if v = bytes.TrimSpace([]byte(s)); !json.Valid(v) {
+			return nil, errBadRequest("Invalid platformSettings JSON")
+		}
+	}
+	var given fields
+	if v[0] != '{' || json.Unmarshal(v, &given) != nil {
+		return nil, errBadRequest("platformSettings must be an object")
+	}
+	return given, nil
+}

@@ -1,0 +1,298 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/postroom/postroom/post"
+)
+
+// done answers what has nothing to say but that it was done.
+type done struct {
+	Success bool `json:"success"`
+}
+
+// updatedBody answers update-post.
+type updatedBody struct {
+	Success   bool         `json:"success"`
+	Message   string       `json:"message"`
+	PostGroup updatedGroup `json:"postGroup"`
+}
+
+type updatedGroup struct {
+	ID            post.ID `json:"_id"`
+	Status        string  `json:"status"`
+	ScheduledTime stamp   `json:"scheduledTime,omitzero"`
+}
+
+// updatePost schedules, moves or pauses a group (CONTRACT §2.2).
+func (a *API) updatePost(c *call) (any, error) {
+	body, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	f, err := parseFields(body)
+	if err != nil {
+		return nil, err
+	}
+	if f.absent("status") && f.absent("scheduledTime") {
+		return nil, errBadRequest("Either status or scheduledTime must be provided")
+	}
+	var to post.Status
+	if !f.absent("status") {
+		switch s, _ := f.text("status"); s {
+		case "draft":
+			to = post.StatusDraft
+		case "scheduled":
+			to = post.StatusScheduled
+		default:
+			return nil, errBadRequest("Status must be either 'draft' or 'scheduled'")
+		}
+	}
+	at, err := f.when()
+	if err != nil {
+		return nil, err
+	}
+	id, err := c.groupID()
+	if err != nil {
+		return nil, err
+	}
+	g, err := c.group(id)
+	if err != nil {
+		return nil, err
+	}
+	g, err = c.arrange(&g, to, at)
+	if err != nil {
+		return nil, err
+	}
+	return updatedBody{true, "Post updated successfully", updatedGroup{g.ID, publicStatus(&g), stamp(slotOf(&g))}}, nil
+}
+
+// arrange gives a group a status, 0 to keep its own, and a time, zero to keep its
+// own, within the account's plan (CONTRACT §4.3).
+func (c *call) arrange(g *post.Group, to post.Status, at time.Time) (post.Group, error) {
+	if locked := lockedAs(g); locked != "" {
+		return *g, errLocked(locked)
+	}
+	if to == 0 {
+		to = g.Status()
+	}
+	store := func(caps []post.Cap) (err error) {
+		var as post.Group
+		as, err = c.api.Store.Arrange(c.Context(), g.ID, to, at, caps, c.who())
+		if errors.Is(err, post.ErrState) {
+			if locked := lockedAs(&as); locked != "" {
+				return errLocked(locked)
+			}
+		}
+		if errors.Is(err, post.ErrNotFound) {
+			return errNotFound(textNoGroup)
+		}
+		*g = as
+		return err
+	}
+	if to != post.StatusScheduled {
+		if !at.IsZero() {
+			at = notPast(at, c.now)
+		}
+		err := store(nil)
+		return *g, err
+	}
+	if at.IsZero() {
+		at = slotOf(g)
+	}
+	if at = notPast(at, c.now); at.Equal(slotOf(g)) && g.Status() == post.StatusScheduled {
+		err := store(nil) // nothing moves, so nothing is asked of the plan
+		return *g, err
+	}
+	was := *g
+	err := c.withRoom(connectionsOf(&was), at, &was, store)
+	return *g, err
+}
+
+// lockedAs returns the status that keeps a group from being changed, "" when it
+// may be. A group of which something was claimed or sent is processing, though
+// its public status is still scheduled.
+func lockedAs(g *post.Group) string {
+	for i := range g.Posts {
+		switch s := g.Posts[i].Status; {
+		case s.Editable(), s == post.StatusCancelled:
+		case g.Status() == post.StatusScheduled:
+			return "processing"
+		default:
+			return publicStatus(g)
+		}
+	}
+	return ""
+}
+
+func errLocked(status string) error {
+	return &Error{Status: http.StatusBadRequest, Text: "Cannot update post: post is currently in " + status + " status", Code: "POST_NOT_EDITABLE"}
+}
+
+// deletePost takes a group away (CONTRACT §2.4).
+func (a *API) deletePost(c *call) (any, error) {
+	id, err := c.groupID()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.group(id); err != nil {
+		return nil, err
+	}
+	switch _, err := a.Store.Delete(c.Context(), id, c.who()); {
+	case errors.Is(err, post.ErrState), errors.Is(err, post.ErrNotFound):
+		return nil, errNotFound(textNoGroup) // somebody else was faster
+	case err != nil:
+		return nil, err
+	}
+	return done{true}, nil
+}
+
+// gotBody answers get-post. What follows Posts are additions of ours (A3).
+type gotBody struct {
+	Success          bool      `json:"success"`
+	PostGroupID      post.ID   `json:"postGroupId"`
+	Posts            []gotPost `json:"posts"`
+	Status           string    `json:"status,omitempty"`
+	Content          string    `json:"content,omitempty"`
+	ScheduledTime    stamp     `json:"scheduledTime,omitzero"`
+	ProcessingStatus string    `json:"processingStatus,omitempty"`
+}
+
+// gotPost is one platform post (CONTRACT §2.3). PublishedAt and what follows are
+// additions (A6).
+type gotPost struct {
+	ID         post.ID       `json:"_id"`
+	Platform   post.Platform `json:"platform"`
+	PlatformID string        `json:"platformId"` // without the platform
+	Content    string        `json:"content"`
+	Status     string        `json:"status"`
+	PostedID   string        `json:"postedId,omitempty"`
+	Error      *postError    `json:"error,omitempty"`
+
+	PublishedAt  stamp     `json:"publishedAt,omitzero"`
+	PublishedURL string    `json:"publishedUrl,omitempty"`
+	Parts        []gotPart `json:"parts,omitempty"`
+}
+
+type postError struct {
+	Code               string  `json:"code"`
+	Message            string  `json:"message"`
+	PlatformStatusCode *int    `json:"platformStatusCode,omitempty"`
+	PlatformError      *string `json:"platformError"`
+	FailedAt           stamp   `json:"failedAt"`
+	Retryable          bool    `json:"retryable"`
+}
+
+type gotPart struct {
+	Index    int    `json:"index"`
+	Content  string `json:"content"`
+	Status   string `json:"status"`
+	PostedID string `json:"postedId,omitempty"`
+}
+
+// getPost shows a group with its platform posts (CONTRACT §2.3).
+func (a *API) getPost(c *call) (any, error) {
+	id, err := c.groupID()
+	if err != nil {
+		return nil, err
+	}
+	g, err := c.group(id)
+	if err != nil {
+		return nil, err
+	}
+	body := gotBody{Success: true, PostGroupID: g.ID, Posts: make([]gotPost, len(g.Posts))}
+	for i := range g.Posts {
+		body.Posts[i] = showPost(&g, &g.Posts[i], c.set.StrictCompat)
+	}
+	if !c.set.StrictCompat {
+		body.Status, body.Content, body.ScheduledTime = publicStatus(&g), g.Text, stamp(slotOf(&g))
+		body.ProcessingStatus = processing(&g)
+	}
+	return body, nil
+}
+
+func showPost(g *post.Group, p *post.Post, strict bool) gotPost {
+	of := p.Connection.Platform()
+	out := gotPost{
+		ID: p.ID, Platform: of, PlatformID: p.Connection.Raw(), Content: g.For(of), Status: publicPostStatus(p.Status),
+		Error: failureOf(p),
+	}
+	if p.Status == post.StatusPublished && p.Receipt != nil {
+		out.PostedID = p.Receipt.RemoteID
+		if !strict {
+			out.PublishedAt, out.PublishedURL = stamp(p.Receipt.PublishedAt), p.Receipt.URL
+		}
+	}
+	if strict || len(p.Parts) < 2 {
+		return out
+	}
+	for i, part := range p.Parts {
+		status := out.Status
+		if part.RemoteID != "" {
+			status = post.StatusPublished.String()
+		}
+		out.Parts = append(out.Parts, gotPart{i + 1, part.Text, status, part.RemoteID})
+	}
+	return out
+}
+
+// failureOf gives why a post failed, nil when it did not.
+func failureOf(p *post.Post) *postError {
+	e := &postError{Code: post.ClassUnknown.String(), Message: "The post failed", FailedAt: stamp(p.UpdatedAt)}
+	if o := p.Problem; o != nil {
+		e.Code, e.Message, e.Retryable, e.FailedAt = o.Code, o.Message, o.Retryable, stamp(o.At)
+		if o.HTTPStatus != 0 {
+			e.PlatformStatusCode = &o.HTTPStatus
+		}
+	}
+	switch p.Status {
+	case post.StatusFailed:
+	case post.StatusUnknown:
+		e.Code, e.Retryable = post.CodeOutcomeUnknown, false
+	case post.StatusCancelled:
+		e.Code, e.Message, e.Retryable = "CANCELLED", "It was taken back before anything was sent", false
+	default:
+		return nil
+	}
+	return e
+}
+
+// publicStatus is a group's status in the contract's words.
+func publicStatus(g *post.Group) string { return g.Status().String() }
+
+// publicPostStatus is a platform post's status in the contract's words, which
+// have none for a post whose outcome is unknown, or that was taken back.
+func publicPostStatus(s post.Status) string {
+	if s == post.StatusUnknown || s == post.StatusCancelled {
+		s = post.StatusFailed
+	}
+	return s.String()
+}
+
+// processing is how far a group has come (CONTRACT §3).
+func processing(g *post.Group) string {
+	moving, over := false, true
+	for i := range g.Posts {
+		s := g.Posts[i].Status
+		moving = moving || !s.Editable() && s != post.StatusCancelled
+		over = over && s.Final()
+	}
+	switch {
+	case over:
+		return "finished"
+	case moving:
+		return "processing"
+	}
+	return "pending"
+}
+
+// slotOf is when a group is to go out, as it was asked for: to the millisecond,
+// where the store plans in whole seconds.
+func slotOf(g *post.Group) time.Time {
+	if d := g.ScheduledAt.Sub(g.RequestedAt); !g.RequestedAt.IsZero() && d >= 0 && d < time.Second {
+		return g.RequestedAt
+	}
+	return g.ScheduledAt
+}

@@ -1,0 +1,240 @@
+package api_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postroom/postroom/post"
+)
+
+const scheduled = `{"content":"x","platforms":["mastodon-1","twitter-2"],"scheduledTime":"2026-03-03T09:00:00.000Z"}`
+
+// CONTRACT §2.2.
+func TestUpdatePostChecksInTheContractsOrder(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	id := d.create(scheduled)
+	for _, c := range []struct {
+		name, id, body, want string
+		status               int
+	}{
+		{"1 nothing", "x", `{}`, "Either status or scheduledTime must be provided", 400},
+		{"1 all false", "x", `{"status":"","scheduledTime":null,"content":""}`, "Either status or scheduledTime must be provided", 400},
+		{"2 another status", "x", `{"status":"published"}`, "Status must be either 'draft' or 'scheduled'", 400},
+		{"2 a status that is no text", "x", `{"status":true}`, "Status must be either 'draft' or 'scheduled'", 400},
+		{"3 no time", "x", `{"scheduledTime":"soon"}`, "Invalid scheduled time format", 400},
+		{"4 a bad id", "x", `{"status":"draft"}`, "Post group not found", 404},
+		{"5 no group", strings.Repeat("a", 24), `{"status":"draft"}`, "Post group not found", 404},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d.do("PUT", "/update-post/"+c.id, c.body).wantError(c.status, c.want)
+		})
+	}
+	t.Run("5 the id of a platform post", func(t *testing.T) {
+		d.do("PUT", "/update-post/"+d.group(id).Posts[0].ID.String(), `{"status":"draft"}`).wantError(404, "Post group not found")
+	})
+	t.Run("D1 strict", func(t *testing.T) {
+		s := newDesk(t, strict)
+		s.do("PUT", "/update-post/x", `{"status":"draft"}`).want(500, `{"error":"Failed to update post"}`)
+		s.do("GET", "/get-post/x", "").want(500, `{"error":"Failed to fetch post group"}`)
+		s.do("DELETE", "/delete-post/x", "").want(500, `{"error":"Failed to delete post group"}`)
+	})
+}
+
+// CONTRACT §2.2, "Request on".
+func TestUpdatePostMovesAGroupThroughItsLife(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	id := d.create(`{"content":"x","platforms":["mastodon-1","twitter-2"]}`)
+	step := func(body, status, at string) {
+		t.Helper()
+		want := `{"success":true,"message":"Post updated successfully","postGroup":{"_id":"` + id + `","status":"` + status + `"`
+		if at != "" {
+			want += `,"scheduledTime":"` + at + `"`
+		}
+		d.do("PUT", "/update-post/"+id, body).want(200, want+"}}")
+		for _, p := range d.group(id).Posts {
+			if p.Status.String() != status {
+				t.Errorf("after %s: %s is %s", body, p.Connection, p.Status)
+			}
+		}
+	}
+	step(`{"status":"draft"}`, "draft", "")
+	step(`{"scheduledTime":"2026-03-04T09:00:00.250Z"}`, "draft", "2026-03-04T09:00:00.250Z")
+	step(`{"status":"scheduled"}`, "scheduled", "2026-03-04T09:00:00.250Z")
+	step(`{"scheduledTime":"2026-03-05T09:00:00Z"}`, "scheduled", "2026-03-05T09:00:00.000Z")
+	step(`{"status":"draft"}`, "draft", "2026-03-05T09:00:00.000Z")
+	step(`{"status":"scheduled","scheduledTime":"2026-03-06T09:00:00Z"}`, "scheduled", "2026-03-06T09:00:00.000Z")
+	step(`{"status":"draft"}`, "draft", "2026-03-06T09:00:00.000Z")
+	d.forward(10 * 24 * time.Hour)
+	step(`{"status":"scheduled"}`, "scheduled", "2026-03-12T08:00:00.000Z") // a past time is now
+	step(`{"scheduledTime":"2020-01-01T00:00:00Z"}`, "scheduled", "2026-03-12T08:00:00.000Z")
+	other := d.create(`{"content":"x","platforms":["mastodon-1"]}`)
+	id = other
+	step(`{"status":"scheduled"}`, "scheduled", "2026-03-12T08:00:00.000Z") // no time is now
+}
+
+// CONTRACT §4.2: a group's own posts do not stand in its way.
+func TestAFullAccountCanStillReschedule(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, withPlan("starter"))
+	ids := []string{}
+	for range 3 {
+		ids = append(ids, d.create(`{"content":"x","platforms":["mastodon-1"],"scheduledTime":"2026-03-03T08:00:00Z"}`))
+	}
+	d.do("PUT", "/update-post/"+ids[0], `{"scheduledTime":"2026-03-05T08:00:00Z"}`).ok()
+	d.do("PUT", "/update-post/"+ids[0], `{"scheduledTime":"2026-03-25T08:00:00Z"}`).wantError(403, "Schedule horizon reached")
+	draft := d.create(`{"content":"x","platforms":["mastodon-1"]}`)
+	d.do("PUT", "/update-post/"+draft, `{"scheduledTime":"2026-03-25T08:00:00Z"}`).ok() // a draft is not asked of the plan
+	d.do("PUT", "/update-post/"+draft, `{"status":"scheduled"}`).wantError(403, "Scheduled post limit reached")
+	d.do("PUT", "/update-post/"+ids[0], `{"status":"draft"}`).ok()
+	d.do("PUT", "/update-post/"+draft, `{"status":"scheduled","scheduledTime":"2026-03-05T08:00:00Z"}`).ok()
+}
+
+// send does to the first post of a connection what the dispatcher does, up to the
+// intent to send, and records done when it is not nil.
+func (d *desk) send(done *post.Done) post.Delivery {
+	d.Helper()
+	leases, err := d.store.Acquire(d.Context(), time.Minute, 1)
+	if err != nil || len(leases) != 1 {
+		d.Fatalf("%d leases, %v", len(leases), err)
+	}
+	next, err := d.store.Next(d.Context(), leases[0], nil, 0)
+	if err != nil || !next.OK {
+		d.Fatalf("nothing to send: %v", err)
+	}
+	if done != nil {
+		done.ID = next.Delivery.Post.ID
+		if err := d.store.Finish(d.Context(), leases[0], *done); err != nil {
+			d.Fatal(err)
+		}
+		if err := d.store.Release(d.Context(), leases[0]); err != nil {
+			d.Fatal(err)
+		}
+	}
+	return next.Delivery
+}
+
+func (d *desk) published() *post.Done {
+	return &post.Done{Status: post.StatusPublished, Receipt: &post.Receipt{RemoteID: "r1", URL: "https://social.example/r1", PublishedAt: d.clock()}}
+}
+
+func (d *desk) failed() *post.Done {
+	return &post.Done{Status: post.StatusFailed, Outcome: &post.Outcome{Code: "PLATFORM_AUTH_EXPIRED", Message: "the token was refused", HTTPStatus: 401, At: d.clock()}}
+}
+
+// CONTRACT §2.2 row 6.
+func TestWhatIsBeingSentOrWasSentIsNotChanged(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	id := d.create(`{"content":"x","platforms":["mastodon-1"],"scheduledTime":"2026-03-02T08:00:00Z"}`)
+	d.send(nil)
+	d.do("PUT", "/update-post/"+id, `{"status":"draft"}`).wantError(400, "Cannot update post: post is currently in processing status")
+
+	d = newDesk(t)
+	id = d.create(`{"content":"x","platforms":["mastodon-1"],"scheduledTime":"2026-03-02T08:00:00Z"}`)
+	d.send(d.published())
+	d.do("PUT", "/update-post/"+id, `{"status":"draft"}`).wantError(400, "Cannot update post: post is currently in published status")
+	d.do("PUT", "/update-post/"+id, `{"scheduledTime":"2026-03-09T08:00:00Z"}`).wantError(400, "Cannot update post: post is currently in published status")
+}
+
+// CONTRACT §2.3, with A3 and A6.
+func TestGetPostShowsEachPlatform(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	id := d.create(`{"content":"x <&> é","platforms":["linkedin-Ab3","mastodon-1"],"scheduledTime":"2026-03-02T08:00:00Z"}`)
+	g := d.group(id)
+	one, two := g.Posts[0].ID.String(), g.Posts[1].ID.String()
+	d.do("GET", "/get-post/"+id, "").want(200, `{"success":true,"postGroupId":"`+id+`","posts":[`+
+		`{"_id":"`+one+`","platform":"linkedin","platformId":"Ab3","content":"x <&> é","status":"scheduled"},`+
+		`{"_id":"`+two+`","platform":"mastodon","platformId":"1","content":"x <&> é","status":"scheduled"}],`+
+		`"status":"scheduled","content":"x <&> é","scheduledTime":"2026-03-02T08:00:00.000Z","processingStatus":"pending"}`)
+
+	first := d.send(d.published()).Post.ID.String()
+	d.send(d.failed())
+	ok := `"status":"published","postedId":"r1","publishedAt":"2026-03-02T08:00:00.000Z","publishedUrl":"https://social.example/r1"}`
+	bad := `"status":"failed","error":{"code":"PLATFORM_AUTH_EXPIRED","message":"the token was refused","platformStatusCode":401,"platformError":null,"failedAt":"2026-03-02T08:00:00.000Z","retryable":false}}`
+	if first == two {
+		ok, bad = bad, ok
+	}
+	d.do("GET", "/get-post/"+id, "").want(200, `{"success":true,"postGroupId":"`+id+`","posts":[`+
+		`{"_id":"`+one+`","platform":"linkedin","platformId":"Ab3","content":"x <&> é",`+ok+`,`+
+		`{"_id":"`+two+`","platform":"mastodon","platformId":"1","content":"x <&> é",`+bad+`],`+
+		`"status":"partially_published","content":"x <&> é","scheduledTime":"2026-03-02T08:00:00.000Z","processingStatus":"finished"}`)
+
+	d.set.StrictCompat = true
+	body := d.do("GET", "/get-post/"+id, "").ok().Body
+	if strings.Contains(body, "publishedAt") || strings.Contains(body, "processingStatus") || !strings.Contains(body, `"postedId":"r1"`) {
+		t.Errorf("strict: %s", body)
+	}
+}
+
+// DESIGN §3: the contract has no word for a post whose outcome is unknown.
+func TestAPostOfUnknownOutcomeIsShownAsFailedForGood(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	id := d.create(`{"content":"x","platforms":["mastodon-1"],"scheduledTime":"2026-03-02T08:00:00Z"}`)
+	d.send(&post.Done{Status: post.StatusUnknown, Outcome: &post.Outcome{Code: "TIMEOUT_ERROR", Message: "no answer", Retryable: true, At: d.clock()}})
+	var got struct {
+		Status string
+		Posts  []struct {
+			Status string
+			Error  struct {
+				Code      string
+				Retryable bool
+			}
+		}
+	}
+	d.do("GET", "/get-post/"+id, "").ok().into(&got)
+	if p := got.Posts[0]; got.Status != "failed" || p.Status != "failed" || p.Error.Code != "OUTCOME_UNKNOWN" || p.Error.Retryable {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// CONTRACT §2.4.
+func TestDeletePostWorksInEveryStateAndOnce(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]func(d *desk) string{
+		"draft":     func(d *desk) string { return d.create(`{"content":"x","platforms":["mastodon-1"]}`) },
+		"scheduled": func(d *desk) string { return d.create(scheduled) },
+		"being sent": func(d *desk) string {
+			id := d.create(`{"content":"x","platforms":["mastodon-1","twitter-2"],"scheduledTime":"2026-03-02T08:00:00Z"}`)
+			d.send(nil)
+			return id
+		},
+		"published": func(d *desk) string {
+			id := d.create(`{"content":"x","platforms":["mastodon-1"],"scheduledTime":"2026-03-02T08:00:00Z"}`)
+			d.send(d.published())
+			return id
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t)
+			id := prepare(d)
+			d.do("DELETE", "/delete-post/"+id, "").want(200, `{"success":true}`)
+			d.do("DELETE", "/delete-post/"+id, "").wantError(404, "Post group not found")
+			d.do("GET", "/get-post/"+id, "").wantError(404, "Post group not found")
+			d.do("PUT", "/update-post/"+id, `{"status":"draft"}`).wantError(404, "Post group not found")
+			for _, p := range d.group(id).Posts {
+				if p.Status.Editable() || p.Status == post.StatusPending {
+					t.Errorf("a post of a deleted group is still %s", p.Status)
+				}
+			}
+		})
+	}
+	d := newDesk(t)
+	d.do("DELETE", "/delete-post/nothing", "").wantError(404, "Post group not found")
+}
+
+func TestAnAccountSeesNothingOfAnother(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	id := d.create(scheduled)
+	d.account.ID = "other"
+	d.key, _ = d.newKey("other")
+	d.do("GET", "/get-post/"+id, "").wantError(404, "Post group not found")
+	d.do("PUT", "/update-post/"+id, `{"status":"draft"}`).wantError(404, "Post group not found")
+	d.do("DELETE", "/delete-post/"+id, "").wantError(404, "Post group not found")
+}
