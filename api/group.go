@@ -66,7 +66,7 @@ func (a *API) updatePost(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return updatedBody{true, "Post updated successfully", updatedGroup{g.ID, publicStatus(&g), stamp(slotOf(&g))}}, nil
+	return updatedBody{true, "Post updated successfully", updatedGroup{g.ID, publicStatus(&g), stamp(g.Slot())}}, nil
 }
 
 // arrange gives a group a status, 0 to keep its own, and a time, zero to keep its
@@ -100,9 +100,9 @@ func (c *call) arrange(g *post.Group, to post.Status, at time.Time) (post.Group,
 		return *g, err
 	}
 	if at.IsZero() {
-		at = slotOf(g)
+		at = g.Slot()
 	}
-	if at = notPast(at, c.now); at.Equal(slotOf(g)) && g.Status() == post.StatusScheduled {
+	if at = notPast(at, c.now); at.Equal(g.Slot()) && g.Status() == post.StatusScheduled {
 		err := store(nil) // nothing moves, so nothing is asked of the plan
 		return *g, err
 	}
@@ -207,7 +207,7 @@ func (a *API) getPost(c *call) (any, error) {
 		body.Posts[i] = showPost(&g, &g.Posts[i], c.set.StrictCompat)
 	}
 	if !c.set.StrictCompat {
-		body.Status, body.Content, body.ScheduledTime = publicStatus(&g), g.Text, stamp(slotOf(&g))
+		body.Status, body.Content, body.ScheduledTime = publicStatus(&g), g.Text, stamp(g.Slot())
 		body.ProcessingStatus = processing(&g)
 	}
 	return body, nil
@@ -286,13 +286,4 @@ func processing(g *post.Group) string {
 		return "processing"
 	}
 	return "pending"
-}
-
-// slotOf is when a group is to go out, as it was asked for: to the millisecond,
-// where the store plans in whole seconds.
-func slotOf(g *post.Group) time.Time {
-	if d := g.ScheduledAt.Sub(g.RequestedAt); !g.RequestedAt.IsZero() && d >= 0 && d < time.Second {
-		return g.RequestedAt
-	}
-	return g.ScheduledAt
 }

@@ -85,6 +85,15 @@ type Group struct {
 	DeletedAt   time.Time `json:"deleted_at,omitzero"` // taken away through the API, where it is not shown any more
 }
 
+// Slot is when the group is to go out, as it was asked for: to the millisecond,
+// where plans are in whole seconds. Zero for a draft without a time.
+func (g *Group) Slot() time.Time {
+	if d := g.ScheduledAt.Sub(g.RequestedAt); !g.RequestedAt.IsZero() && d >= 0 && d < time.Second {
+		return g.RequestedAt
+	}
+	return g.ScheduledAt
+}
+
 // Status returns the rollup of the group's posts.
 func (g *Group) Status() Status { return Rollup(g.Posts) }
 

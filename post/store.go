@@ -84,3 +84,26 @@ type Filter struct {
 	From, To    time.Time // of the slot; To is exclusive
 	Held        bool      // only those that wait for a person
 }
+
+// A Query asks for one page of an account's groups, in an order. Groups that were
+// deleted, or taken back whole, are left out.
+type Query struct {
+	Account  AccountID
+	Status   Status       // the rollup; 0 for any
+	Platform Platform     // of any of its posts; "" for any
+	On       ConnectionID // of any of its posts; "" for any
+	From, To time.Time    // bounds of the slot, both inclusive; with one, groups without a slot drop out
+	By       Order
+	Upward   bool // the smallest first
+	Offset   int
+	Limit    int // 0 for all
+}
+
+// Order is what a list is sorted by; equals are sorted by their ids.
+type Order uint8
+
+const (
+	ByCreation Order = iota
+	ByUpdate
+	BySlot // groups without one are the smallest
+)

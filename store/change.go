@@ -15,13 +15,23 @@ import (
 // counts and wake-ups true to the groups it writes.
 type change struct {
 	*bolt.Tx
-	s   *Store
-	now time.Time
+	s       *Store
+	now     time.Time
+	touched []post.ID // the groups that were written
 }
 
 // change runs fn as one durable change.
 func (s *Store) change(fn func(c *change) error) func(*bolt.Tx) error {
-	return func(tx *bolt.Tx) error { return fn(&change{tx, s, s.now()}) }
+	return func(tx *bolt.Tx) error {
+		c := &change{Tx: tx, s: s, now: s.now()}
+		if err := fn(c); err != nil {
+			return err
+		}
+		if len(c.touched) > 0 {
+			tx.OnCommit(func() { s.rolls.touch(c.touched) })
+		}
+		return nil
+	}
 }
 
 // group reads a group by its id or by that of one of its posts.
@@ -99,6 +109,7 @@ func (c *change) put(old, g *post.Group) error {
 	}
 	b := c.Bucket(bucketGroups)
 	b.FillPercent = ascending
+	c.touched = append(c.touched, g.ID)
 	var past []byte
 	if old != nil {
 		var err error
@@ -294,7 +305,7 @@ func (c *change) putConn(conn uint32, r connRecord) error {
 // voidLeases ends every lease: at open nobody holds one. A connection with posts
 // in flight is woken at once, to look them up.
 func (s *Store) voidLeases(tx *bolt.Tx) error {
-	c := &change{tx, s, s.now()}
+	c := &change{Tx: tx, s: s, now: s.now()}
 	for _, n := range s.names.ofAccount("") {
 		r, err := getConn(tx, n)
 		if err != nil {

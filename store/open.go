@@ -64,6 +64,7 @@ type Store struct {
 	failure  atomic.Pointer[error]
 
 	leases leaseTable
+	rolls  rolls
 
 	beforeCommit func() error
 }

@@ -97,6 +97,7 @@ func (t *Stage) seal(ctx context.Context, seal post.Seal) (post.Import, error) {
 				return err
 			}
 		}
+		c.OnCommit(func() { t.s.rolls.touchImport(t.base) })
 		return putImport(c.Tx, importRecord{Import: imp, Last: t.last})
 	}))
 	return imp, err
