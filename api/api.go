@@ -20,6 +20,8 @@ type Store interface {
 	APIKey(ctx context.Context, id string) (post.APIKey, error)
 
 	Group(ctx context.Context, id post.ID) (post.Group, error)
+	List(ctx context.Context, q post.Query) (ids []post.ID, total int, err error)
+	GroupsByID(ctx context.Context, ids []post.ID) ([]post.Group, error)
 	Log(ctx context.Context, group post.ID) ([]post.LogEntry, error)
 	Usage(ctx context.Context, account post.AccountID) (post.Usage, error)
 	Connections(ctx context.Context) ([]post.ConnectionState, error)
@@ -112,6 +114,10 @@ func New(c Config) *API {
 	a.route("PUT /update-post/{id}", a.updatePost, "Failed to update post")
 	a.route("GET /get-post/{id}", a.getPost, "Failed to fetch post group")
 	a.route("DELETE /delete-post/{id}", a.deletePost, "Failed to delete post group")
+	a.route("GET /list-posts", a.listPosts, "Failed to list posts")
+	a.route("GET /post-logs/{id}", a.postLogs, "Failed to get post logs")
+	a.route("GET /platform-connections", a.platformConnections, "Failed to fetch platform connections")
+	a.route("POST /test-connection/{id}", a.testConnection, "Failed to test connection")
 
 	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		a.writeError(w, r, errNotFound("Not found"), "")
