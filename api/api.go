@@ -30,6 +30,12 @@ type Store interface {
 	CreateOnce(ctx context.Context, g *post.Group, caps []post.Cap, who string, once *post.Once) error
 	Arrange(ctx context.Context, id post.ID, to post.Status, at time.Time, caps []post.Cap, who string) (post.Group, error)
 	Delete(ctx context.Context, id post.ID, who string) (post.Group, error)
+
+	NewID() post.ID
+	AddJob(ctx context.Context, j post.Job, once *post.Once) error
+	PutJob(ctx context.Context, j post.Job) error
+	Job(ctx context.Context, id post.ID) (post.Job, error)
+	OpenJobs(ctx context.Context) ([]post.Job, error)
 }
 
 // An Account is what the API must know of one: its plan and its connections, as
@@ -75,6 +81,12 @@ type Config struct {
 	Now     func() time.Time
 	Log     *slog.Logger
 
+	// Uploads is a folder of the API's own, where files lie until they are taken.
+	// Take takes one: it fills in what became of the job. A job whose Take was cut
+	// off is taken again at the next start, so it must do no harm twice.
+	Uploads string
+	Take    func(ctx context.Context, path string, j *post.Job) error
+
 	// Settings may change while the API serves.
 	Settings func() Settings
 }
@@ -94,6 +106,8 @@ type Settings struct {
 	// Origins are the web sites whose scripts may use the API, like
 	// https://desk.example.org; "*" lets all in (CONTRACT §0).
 	Origins []string
+
+	MaxUpload int64 // bytes of one file; 0 for 64 MiB
 }
 
 // An API answers requests. Its methods may be called at the same time.
@@ -101,6 +115,7 @@ type API struct {
 	Config
 	mux    *http.ServeMux
 	flight flight
+	queued chan struct{} // there may be a job to do
 }
 
 // New makes an API of its parts.
@@ -108,7 +123,7 @@ func New(c Config) *API {
 	if c.Settings == nil {
 		c.Settings = func() Settings { return Settings{} }
 	}
-	a := &API{Config: c, mux: http.NewServeMux()}
+	a := &API{Config: c, mux: http.NewServeMux(), queued: make(chan struct{}, 1)}
 
 	a.route("POST /create-post", a.createPost, "Failed to create post group")
 	a.route("PUT /update-post/{id}", a.updatePost, "Failed to update post")
@@ -119,6 +134,16 @@ func New(c Config) *API {
 	a.route("GET /platform-connections", a.platformConnections, "Failed to fetch platform connections")
 	a.route("POST /test-connection/{id}", a.testConnection, "Failed to test connection")
 
+	a.route("POST /validate-post", a.validatePost, "Failed to validate post")
+	a.route("GET /limits", a.showLimits, "Failed to read limits")
+	a.route("POST /bulk/import", a.bulkImport, "Failed to import the file")
+	a.route("GET /bulk/jobs/{id}", a.getJob, "Failed to fetch the job")
+	a.route("GET /bulk/jobs/{id}/results.csv", a.jobResults, "Failed to fetch the job")
+	a.route("POST /bulk/reschedule", a.bulkReschedule, "Failed to reschedule posts")
+	a.route("POST /bulk/delete", a.bulkDelete, "Failed to delete posts")
+	a.route("POST /bulk/schedule-drafts", a.bulkScheduleDrafts, "Failed to schedule drafts")
+
+	a.mux.HandleFunc("GET "+Prefix+"/openapi.json", a.serveOpenAPI)
 	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		a.writeError(w, r, errNotFound("Not found"), "")
 	})
@@ -133,6 +158,10 @@ func (a *API) route(pattern string, h handler, failed string) {
 		answer, err := a.serve(w, r, h)
 		if err != nil {
 			a.writeError(w, r, err, failed)
+			return
+		}
+		if f, ok := answer.body.(file); ok {
+			f.write(w)
 			return
 		}
 		writeJSON(w, answer.status(), answer.body)

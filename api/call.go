@@ -48,6 +48,18 @@ func (a answered) status() int {
 	return a.code
 }
 
+// A file is a body that is sent as it is.
+type file struct {
+	io.ReadCloser
+	kind string
+}
+
+func (f file) write(w http.ResponseWriter) {
+	defer f.Close()
+	w.Header().Set("Content-Type", f.kind)
+	io.Copy(w, f) // who went away needs no answer
+}
+
 // serve finds whose request it is and has it answered.
 func (a *API) serve(w http.ResponseWriter, r *http.Request, h handler) (answered, error) {
 	acc, key, err := a.authenticate(r)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func (a *API) createPost(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.once(body, func(once *post.Once) (any, error) {
+	return c.once(body, http.StatusOK, func(once *post.Once) (any, error) {
 		f, err := parseFields(body)
 		if err != nil {
 			return nil, err
@@ -110,7 +111,7 @@ func (c *call) newGroup(f fields) (g post.Group, err error) {
 	if !c.set.AllowUnknownConnections {
 		for _, id := range conns {
 			if c.account.connection(id) == nil {
-				return g, &Error{Status: 400, Text: "Platform connection not found: " + string(id), Code: "CONNECTION_NOT_FOUND", Message: c.noConnection(id)}
+				return g, &Error{Status: http.StatusBadRequest, Text: "Platform connection not found: " + string(id), Code: "CONNECTION_NOT_FOUND", Message: c.noConnection(id)}
 			}
 		}
 	}
@@ -163,7 +164,7 @@ func (c *call) platforms(f fields) ([]post.ConnectionID, error) {
 		return nil, errBadRequest("At least one platform is required")
 	}
 	if len(each) > mostConnections {
-		return nil, &Error{Status: 400, Text: "At most 50 platforms are possible in one post", Code: "TOO_MANY_PLATFORMS"}
+		return nil, &Error{Status: http.StatusBadRequest, Text: "At most 50 platforms are possible in one post", Code: "TOO_MANY_PLATFORMS"}
 	}
 	form := connectionForm
 	if c.set.StrictCompat {

@@ -126,7 +126,8 @@ type answer struct {
 	Header http.Header
 }
 
-// do sends a request with the desk's key. header holds names and values in turn;
+// do sends a request with the desk's key, and holds the answer against our OpenAPI
+// document. header holds names and values in turn;
 // a value "" removes the header.
 func (d *desk) do(method, path, body string, header ...string) answer {
 	d.Helper()
@@ -144,7 +145,9 @@ func (d *desk) do(method, path, body string, header ...string) answer {
 	}
 	w := httptest.NewRecorder()
 	d.api.ServeHTTP(w, req)
-	return answer{d.T, w.Code, w.Body.String(), w.Header()}
+	a := answer{d.T, w.Code, w.Body.String(), w.Header()}
+	fits(d.T, method, path, a)
+	return a
 }
 
 // want fails unless the answer is exactly that.

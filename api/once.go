@@ -56,8 +56,9 @@ func (f *flight) end(k flightKey) {
 }
 
 // once runs do at most one time for a request that has a name. do is given what
-// to store with its change, nil for a request without a name.
-func (c *call) once(body []byte, do func(*post.Once) (any, error)) (any, error) {
+// to store with its change, nil for a request without a name. What it answers has
+// the status success.
+func (c *call) once(body []byte, success int, do func(*post.Once) (any, error)) (any, error) {
 	name := strings.TrimSpace(c.Header.Get(headerOnce))
 	if name == "" {
 		return do(nil)
@@ -79,7 +80,7 @@ func (c *call) once(body []byte, do func(*post.Once) (any, error)) (any, error) 
 		return nil, &Error{Status: http.StatusUnprocessableEntity, Text: "This Idempotency-Key was used with another request body", Code: "IDEMPOTENCY_KEY_REUSED"}
 	case ok:
 		c.w.Header().Set(headerReplayed, "true")
-		return json.RawMessage(before.Answer), nil
+		return answered{success, json.RawMessage(before.Answer)}, nil
 	}
 	return do(&post.Once{Key: k.key, Request: asked, KeptFor: onceKept})
 }

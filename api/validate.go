@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/http"
 	"slices"
 
 	"github.com/postroom/postroom/post"
@@ -83,7 +84,7 @@ func (c *call) lookOver(g *post.Group) ([]issue, error) {
 		if !c.set.StrictCompat {
 			body.Code, body.Message = "VALIDATION_FAILED", "Validation failed: "+v.Errors[0].Message
 		}
-		return nil, &Error{Status: 400, Text: body.Error, Body: body}
+		return nil, &Error{Status: http.StatusBadRequest, Text: body.Error, Body: body}
 	}
 	return append(v.Errors, v.Warnings...), nil
 }

@@ -28,3 +28,33 @@ type Answered struct {
 	Request [32]byte
 	Answer  []byte
 }
+
+// A Job is a file that came through the API to be taken, and what became of it.
+type Job struct {
+	ID         ID        `json:"id"`
+	Account    AccountID `json:"account"`
+	Name       string    `json:"name"` // of the file, as it was sent
+	File       string    `json:"file"` // where it lies meanwhile, below the folder for uploads
+	DryRun     bool      `json:"dry_run"`
+	Status     JobStatus `json:"status"`
+	CreatedAt  time.Time `json:"created_at"`
+	FinishedAt time.Time `json:"finished_at,omitzero"`
+	Error      string    `json:"error,omitempty"`
+	Outcome    string    `json:"outcome,omitempty"` // taken, duplicate, nothing usable, unusable
+	Import     ID        `json:"import,omitzero"`   // what it was stored as
+	Counts     Counts    `json:"counts,omitzero"`
+	Problems   []Problem `json:"problems,omitempty"` // the first of them
+	Omitted    int       `json:"omitted,omitempty"`  // how many more there are
+	Report     string    `json:"report,omitempty"`   // the path of its CSV report
+}
+
+// JobStatus is how far a job is.
+type JobStatus string
+
+// A job waits, is at work, and ends in one of two ways.
+const (
+	JobQueued   JobStatus = "queued"
+	JobRunning  JobStatus = "running"
+	JobFinished JobStatus = "finished"
+	JobFailed   JobStatus = "failed"
+)

@@ -206,7 +206,7 @@ const (
 	hasImport
 	hasExternalID
 	hasZone
-	hasPins // of the media
+	hasPins   // of the media
 	hasMillis // of the time that was asked for
 	hasDeleted
 )

@@ -33,6 +33,8 @@ import (
 //	undoing   import(12)                          → who asked for it: not all of it is cancelled yet
 //	apikeys   id of the key                       → API key record, with its hash
 //	once      account(4) hash of the key(32)      → what a request was answered with
+//	jobs      job(12)                             → job record
+//	openjobs  job(12)                             → nothing: jobs that are not over
 //	onceages  until(4) key in once(36)            → nothing: answers by when they may go
 //
 // Only wake and totals are rewritten all the time. open and runs are keyed by
@@ -62,12 +64,15 @@ var (
 	bucketAPIKeys  = []byte("apikeys")
 	bucketOnce     = []byte("once")
 	bucketOnceAges = []byte("onceages")
+	bucketJobs     = []byte("jobs")
+	bucketOpenJobs = []byte("openjobs")
 )
 
 var buckets = [][]byte{
 	bucketMeta, bucketAccounts, bucketConns, bucketConnIDs, bucketGroups, bucketOpen, bucketRuns, bucketFlight, bucketWake, bucketImports,
 	bucketDigests, bucketLineages, bucketRows, bucketKeyRuns, bucketTwinRuns, bucketUsage, bucketTotals,
 	bucketDirty, bucketStages, bucketUndoing, bucketAPIKeys, bucketOnce, bucketOnceAges,
+	bucketJobs, bucketOpenJobs,
 }
 
 var metaFormat = []byte("format")

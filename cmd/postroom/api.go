@@ -1,18 +1,27 @@
 package main
 
 import (
-	"net/http"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
 
 	"github.com/postroom/postroom/api"
+	"github.com/postroom/postroom/intake"
 	"github.com/postroom/postroom/post"
+	"github.com/postroom/postroom/report"
 )
 
 // newAPI makes the HTTP API of a room.
-func (d *daemon) newAPI() http.Handler {
-	r := d.room
+func newAPI(r *room) *api.API {
 	return api.New(api.Config{
 		Store: r.store, Account: r.apiAccount, Now: r.now, Log: r.log,
-		Settings: func() api.Settings { return r.config().API },
+		Uploads: filepath.Join(r.dir, "data", "uploads"), Take: r.takeUpload,
+		Settings: func() api.Settings {
+			s := r.config().API
+			s.MaxUpload = r.config().Inbox.MaxBytes
+			return s
+		},
 	})
 }
 
@@ -25,10 +34,63 @@ func (r *room) apiAccount(id post.AccountID) (api.Account, bool) {
 	acc := api.Account{ID: id, Plan: cfg.Plan}
 	acc.Plan.API = acc.Plan.API || cfg.APIAccess
 	acc.Plan.MCP = acc.Plan.MCP || cfg.MCPAccess
-	for _, c := range r.connections(id, nil) {
-		acc.Connections = append(acc.Connections, api.Connection{
-			ID: c.id, Username: c.id.Raw(), Validate: c.publisher.Validate, Check: c.publisher.Check,
-		})
+	found := r.connections(id, nil)
+	acc.Connections = make([]api.Connection, len(found))
+	for i, c := range found {
+		acc.Connections[i] = api.Connection{ID: c.id, Username: c.id.Raw(), Validate: c.publisher.Validate, Check: c.publisher.Check}
 	}
 	return acc, true
+}
+
+// takeUpload takes a file that came through the API, as one that was dropped in
+// the account's inbox folder. Cut off and taken again, it finds that the same
+// bytes are stored.
+func (r *room) takeUpload(ctx context.Context, path string, j *post.Job) (err error) {
+	f, err := openRegular(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	name := report.SafeName(j.Name)
+	req, hold, err := r.request(string(j.Account), name, f, info.Size())
+	if err != nil {
+		return err
+	}
+	if hold != "" {
+		return &api.Error{Text: hold}
+	}
+	var res intake.Result
+	if j.DryRun {
+		res, err = r.intake.Check(ctx, req)
+	} else {
+		res, err = r.importUpload(ctx, path, name, f, req)
+	}
+	if err != nil {
+		return err
+	}
+	j.Outcome, j.Counts, j.Problems, j.Omitted = res.Outcome.String(), res.Import.Counts, res.Problems, res.Omitted
+	if !j.DryRun {
+		j.Import = res.Import.ID
+	}
+	for _, p := range res.Reports {
+		if filepath.Ext(p) == ".csv" && j.Report == "" {
+			j.Report = p
+		}
+	}
+	return nil
+}
+
+// importUpload imports an upload, and keeps it in the archive under its own name.
+func (r *room) importUpload(ctx context.Context, path, name string, f *os.File, req intake.Request) (intake.Result, error) {
+	named := filepath.Join(filepath.Dir(path), name)
+	if named != path {
+		if err := os.Link(path, named); err != nil && !errors.Is(err, os.ErrExist) {
+			return intake.Result{}, err
+		}
+	}
+	return r.importFile(ctx, &namedFile{path: named, file: f, req: req})
 }

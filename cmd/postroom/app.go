@@ -133,7 +133,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.AddCommand(
 		a.initCommand(), a.runCommand(), a.checkCommand(), a.importCommand(), a.postsCommand(), a.importsCommand(),
 		a.usageCommand(), a.connectionsCommand(), a.reportCommand(), a.exportCommand(), a.backupCommand(),
-		a.doctorCommand(), a.versionCommand(), a.verifyCommand(),
+		a.keysCommand(), a.doctorCommand(), a.versionCommand(), a.verifyCommand(),
 	)
 	strictArgs(root)
 	return root

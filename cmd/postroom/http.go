@@ -43,7 +43,7 @@ func (d *daemon) handler() http.Handler {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, d.ready()) })
 	mux.HandleFunc("GET /calendar/{file}", d.serveCalendar)
 	mux.HandleFunc("GET "+publish.LinkPath, d.room.media.ServeLink)
-	mux.Handle(api.Prefix+"/", d.newAPI())
+	mux.Handle(api.Prefix+"/", d.api)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{}))
 	return mux
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/postroom/postroom/api"
 	"github.com/postroom/postroom/dispatch"
 	"github.com/postroom/postroom/inbox"
 )
@@ -51,6 +52,7 @@ type daemon struct {
 	metrics    *metrics
 	dispatcher *dispatch.Dispatcher
 	inbox      *inbox.Inbox
+	api        *api.API
 	startedAt  time.Time
 }
 
@@ -59,6 +61,7 @@ func newDaemon(r *room) *daemon {
 	r.onTake = d.metrics.took
 	d.dispatcher = dispatch.New(r.store, r.publisherFor, r.dispatchConfig(d.metrics))
 	d.inbox = inbox.New(r.inboxConfig(), &taker{room: r}, r.log)
+	d.api = newAPI(r)
 	return d
 }
 
@@ -126,6 +129,7 @@ func (d *daemon) run(ctx context.Context, a *app) error {
 	g.Go(func() error { return d.serveSocket(ctx) })
 	g.Go(func() error { return d.reloadOnHangup(ctx) })
 	if ln != nil {
+		g.Go(func() error { return d.api.Run(ctx) })
 		g.Go(func() error { return d.serveHTTP(ctx, ln) })
 	}
 	g.Go(func() error {

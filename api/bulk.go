@@ -1,0 +1,365 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/postroom/postroom/limits"
+	"github.com/postroom/postroom/post"
+)
+
+// bulkBody answers a change of many groups. Matched is how many were meant,
+// Changed how many were, or would be, changed.
+type bulkBody struct {
+	Success bool         `json:"success"`
+	DryRun  bool         `json:"dryRun"`
+	Matched int          `json:"matched"`
+	Changed int          `json:"changed"`
+	Failed  int          `json:"failed"`
+	Results []bulkResult `json:"results"`
+}
+
+type bulkResult struct {
+	PostGroupID   post.ID `json:"postGroupId"`
+	OK            bool    `json:"ok"`
+	Status        string  `json:"status,omitempty"`
+	ScheduledTime stamp   `json:"scheduledTime,omitzero"`
+	Error         string  `json:"error,omitempty"`
+	Code          string  `json:"code,omitempty"`
+}
+
+// mostBulk is how many groups one request may change.
+const mostBulk = 1000
+
+// meant reads which groups a bulk request means, by ids or by a filter of the
+// names of list-posts, in the order of their times.
+func (c *call) meant(f fields, only post.Status) ([]post.Group, error) {
+	if v, ok := f["ids"]; ok {
+		return c.meantByID(v)
+	}
+	var filter fields
+	if v, ok := f["filter"]; !ok || json.Unmarshal(v, &filter) != nil || filter == nil {
+		return nil, &Error{Status: http.StatusBadRequest, Text: "Either ids or filter must be provided", Code: "INVALID_REQUEST", Message: `Either ids or filter must be provided: "filter":{} means all`}
+	}
+	for name := range filter {
+		switch name {
+		case "status", "platform", "fromDate", "toDate":
+		default:
+			return nil, errBadRequest("Unknown filter: " + name + ". Must be one of: status, platform, fromDate, toDate")
+		}
+	}
+	q, err := c.query(func(name string) string { s, _ := filter.text(name); return s })
+	if err != nil {
+		return nil, err
+	}
+	if only != 0 {
+		q.Status = only
+	}
+	q.By, q.Upward, q.Limit = post.BySlot, true, mostBulk+1
+	ids, _, err := c.api.Store.List(c.Context(), q)
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) > mostBulk {
+		return nil, errTooMany
+	}
+	return c.api.Store.GroupsByID(c.Context(), ids)
+}
+
+var errTooMany = &Error{Status: http.StatusBadRequest, Text: fmt.Sprintf("At most %d posts can be changed at once", mostBulk), Code: "TOO_MANY_POSTS", Message: fmt.Sprintf("At most %d posts can be changed at once: narrow the filter with fromDate and toDate", mostBulk)}
+
+func (c *call) meantByID(v json.RawMessage) ([]post.Group, error) {
+	var texts []string
+	if json.Unmarshal(v, &texts) != nil {
+		return nil, errBadRequest("ids must be an array of strings")
+	}
+	if len(texts) > mostBulk {
+		return nil, errTooMany
+	}
+	groups := make([]post.Group, 0, len(texts))
+	for _, s := range texts {
+		id, err := post.ParseID(s)
+		if err != nil {
+			return nil, errNotFound(textNoGroup + ": " + s)
+		}
+		g, err := c.group(id)
+		if e, ok := errors.AsType[*Error](err); ok {
+			e.Text += ": " + s
+		}
+		if err != nil {
+			return nil, err
+		}
+		groups = append(groups, g)
+	}
+	return groups, nil
+}
+
+// flag reads a field that is true or absent.
+func (f fields) flag(name string) bool { return string(f[name]) == "true" }
+
+// minutes reads a whole number of minutes.
+func (f fields) minutes(name string, least int) (time.Duration, bool, error) {
+	v, ok := f[name]
+	if !ok || string(v) == "null" {
+		return 0, false, nil
+	}
+	var n int
+	const most = 366 * 24 * 60
+	if json.Unmarshal(v, &n) != nil || n < least || n > most {
+		return 0, false, errBadRequest(fmt.Sprintf("%s must be a whole number of minutes from %d to %d", name, least, most))
+	}
+	return time.Duration(n) * time.Minute, true, nil
+}
+
+// each changes groups one by one; one that cannot be changed does not stop the
+// others.
+func (c *call) each(dry bool, groups []post.Group, change func(i int, g *post.Group) (bulkResult, error)) (bulkBody, error) {
+	body := bulkBody{Success: true, DryRun: dry, Matched: len(groups), Results: make([]bulkResult, 0, len(groups))}
+	for i := range groups {
+		if err := c.Context().Err(); err != nil {
+			return body, err
+		}
+		r, err := change(i, &groups[i])
+		r.PostGroupID, r.OK = groups[i].ID, err == nil
+		limit, refused := errors.AsType[*post.LimitExceeded](err)
+		e, ours := errors.AsType[*Error](err)
+		switch {
+		case err == nil:
+			body.Changed++
+		case refused:
+			r.Error, r.Code = limit.Title, limit.Code
+		case ours:
+			r.Error, r.Code = e.Text, e.Code
+		default:
+			return body, err
+		}
+		if err != nil {
+			body.Failed++
+			r.Status, r.ScheduledTime = publicStatus(&groups[i]), stamp(groups[i].Slot())
+		}
+		body.Results = append(body.Results, r)
+	}
+	return body, nil
+}
+
+// bulkFields reads the body of a bulk request.
+func (c *call) bulkFields() (fields, error) {
+	b, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	return parseFields(b)
+}
+
+// moveTo moves a group, or says where it would go.
+func (c *call) moveTo(g *post.Group, to post.Status, at time.Time, dry bool) (bulkResult, error) {
+	if locked := lockedAs(g); locked != "" {
+		return bulkResult{}, errLocked(locked)
+	}
+	if dry {
+		at = notPast(at, c.now)
+		err := error(nil)
+		if to == post.StatusScheduled {
+			err = c.withRoom(connectionsOf(g), at, g, func([]post.Cap) error { return nil })
+		}
+		return bulkResult{Status: to.String(), ScheduledTime: stamp(at)}, err
+	}
+	moved, err := c.arrange(g, to, at)
+	if err != nil {
+		return bulkResult{}, err
+	}
+	return bulkResult{Status: publicStatus(&moved), ScheduledTime: stamp(moved.Slot())}, nil
+}
+
+// bulkReschedule moves groups by shiftMinutes each, or one after another from
+// startTime on, intervalMinutes apart.
+func (a *API) bulkReschedule(c *call) (any, error) {
+	f, err := c.bulkFields()
+	if err != nil {
+		return nil, err
+	}
+	shift, shifts, err := f.minutes("shiftMinutes", -366*24*60)
+	if err != nil {
+		return nil, err
+	}
+	from, gap, err := f.series("intervalMinutes", 120*time.Minute)
+	if err != nil {
+		return nil, err
+	}
+	if shifts == !from.IsZero() {
+		return nil, errBadRequest("Either shiftMinutes or startTime must be provided")
+	}
+	groups, err := c.meant(f, 0)
+	if err != nil {
+		return nil, err
+	}
+	dry := f.flag("dry_run")
+	return c.each(dry, groups, func(i int, g *post.Group) (bulkResult, error) {
+		at := from.Add(time.Duration(i) * gap)
+		if shifts {
+			if g.ScheduledAt.IsZero() {
+				return bulkResult{}, &Error{Text: "The post has no time to shift", Code: "NO_TIME"}
+			}
+			at = g.Slot().Add(shift)
+		}
+		return c.moveTo(g, g.Status(), at, dry)
+	})
+}
+
+// series reads startTime and how far apart what follows it lies.
+func (f fields) series(interval string, usual time.Duration) (from time.Time, gap time.Duration, err error) {
+	gap, given, err := f.minutes(interval, 0)
+	if err != nil {
+		return from, 0, err
+	}
+	if !given {
+		gap = usual
+	}
+	from, err = fields{"scheduledTime": f["startTime"]}.when()
+	if err != nil {
+		return from, 0, errBadRequest("Invalid startTime format")
+	}
+	return from, gap, nil
+}
+
+// bulkScheduleDrafts schedules drafts, oldest first: each at its own time, or from
+// startTime on, intervalMinutes apart.
+func (a *API) bulkScheduleDrafts(c *call) (any, error) {
+	f, err := c.bulkFields()
+	if err != nil {
+		return nil, err
+	}
+	from, gap, err := f.series("intervalMinutes", 60*time.Minute)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := c.meant(f, post.StatusDraft)
+	if err != nil {
+		return nil, err
+	}
+	dry := f.flag("dry_run")
+	return c.each(dry, groups, func(i int, g *post.Group) (bulkResult, error) {
+		at := g.Slot()
+		if !from.IsZero() {
+			at = from.Add(time.Duration(i) * gap)
+		}
+		switch {
+		case g.Status() != post.StatusDraft:
+			return bulkResult{}, &Error{Text: "The post is no draft", Code: "NOT_A_DRAFT"}
+		case at.IsZero():
+			return bulkResult{}, &Error{Text: "The post has no time: give startTime", Code: "NO_TIME"}
+		}
+		return c.moveTo(g, post.StatusScheduled, at, dry)
+	})
+}
+
+// bulkDelete deletes groups, exactly those that are meant.
+func (a *API) bulkDelete(c *call) (any, error) {
+	f, err := c.bulkFields()
+	if err != nil {
+		return nil, err
+	}
+	groups, err := c.meant(f, 0)
+	if err != nil {
+		return nil, err
+	}
+	dry := f.flag("dry_run")
+	return c.each(dry, groups, func(_ int, g *post.Group) (bulkResult, error) {
+		if dry {
+			return bulkResult{}, nil
+		}
+		_, err := a.Store.Delete(c.Context(), g.ID, c.who())
+		if errors.Is(err, post.ErrState) || errors.Is(err, post.ErrNotFound) {
+			err = errNotFound(textNoGroup)
+		}
+		return bulkResult{}, err
+	})
+}
+
+// validatedBody answers validate-post.
+type validatedBody struct {
+	Success    bool       `json:"success"`
+	Validation validation `json:"validation"`
+}
+
+// validatePost says what would become of a body of create-post, and stores
+// nothing.
+func (a *API) validatePost(c *call) (any, error) {
+	f, err := c.bulkFields()
+	if err != nil {
+		return nil, err
+	}
+	g, err := c.newGroup(f)
+	if err != nil {
+		return nil, err
+	}
+	conns := make([]post.ConnectionID, len(g.Posts))
+	for i := range g.Posts {
+		conns[i] = g.Posts[i].Connection
+	}
+	if g.ScheduledAt.IsZero() {
+		if refused := c.account.Plan.Available(conns); refused != nil {
+			return nil, refused
+		}
+	} else if err := c.withRoom(conns, g.ScheduledAt, nil, func([]post.Cap) error { return nil }); err != nil {
+		return nil, err
+	}
+	return validatedBody{true, c.validate(&g)}, nil
+}
+
+// limitsBody answers limits: the account's plan, and how much of it is used. A
+// null limit is none.
+type limitsBody struct {
+	Success bool        `json:"success"`
+	UserID  post.ID     `json:"userId"`
+	Plan    shownPlan   `json:"plan"`
+	Usage   []usageLine `json:"usage"`
+}
+
+type shownPlan struct {
+	Key                 string          `json:"key"`
+	Name                string          `json:"name"`
+	MonthlyPosts        *int            `json:"monthlyPosts"`
+	ScheduledPosts      *int            `json:"scheduledPosts"`
+	Connections         *int            `json:"connections"`
+	ScheduleHorizonDays *int            `json:"scheduleHorizonDays"`
+	PerConnection       bool            `json:"perConnection"`
+	ExcludedPlatforms   []post.Platform `json:"excludedPlatforms"`
+	APIAccess           bool            `json:"apiAccess"`
+	MCPAccess           bool            `json:"mcpAccess"`
+}
+
+type usageLine struct {
+	Metric      string            `json:"metric"`
+	PlatformID  post.ConnectionID `json:"platformId,omitempty"`
+	PeriodStart stamp             `json:"periodStart,omitzero"`
+	Used        int               `json:"used"`
+	Limit       *int              `json:"limit"`
+	Remaining   *int              `json:"remaining"`
+}
+
+func (a *API) showLimits(c *call) (any, error) {
+	used, err := a.Store.Usage(c.Context(), c.account.ID)
+	if err != nil {
+		return nil, err
+	}
+	p := c.account.Plan
+	body := limitsBody{Success: true, UserID: UserID(c.account.ID), Usage: []usageLine{}, Plan: shownPlan{
+		p.Key, p.Name, p.Monthly, p.Active, p.Connections, p.HorizonDays, p.PerConnection, append([]post.Platform{}, p.Excluded...), p.API, p.MCP,
+	}}
+	ids := make([]post.ConnectionID, len(c.account.Connections))
+	for i := range ids {
+		ids[i] = c.account.Connections[i].ID
+	}
+	for _, q := range limits.NewMeter(p, used).Usage(ids, c.now) {
+		line := usageLine{Metric: q.Metric, PlatformID: q.Connection, PeriodStart: stamp(q.Start), Used: q.Used, Limit: q.Limit}
+		if q.Limit != nil {
+			line.Remaining = new(max(0, *q.Limit-q.Used))
+		}
+		body.Usage = append(body.Usage, line)
+	}
+	return body, nil
+}
