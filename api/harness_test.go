@@ -27,6 +27,7 @@ var start = time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
 type desk struct {
 	*testing.T
 	store *store.Store
+	over  chan post.ID // jobs that ended
 	api   *api.API
 	key   string
 	id    string // of the key
@@ -42,7 +43,7 @@ type desk struct {
 // mastodon, twitter and linkedin. change may alter it before it opens.
 func newDesk(t *testing.T, change ...func(*desk)) *desk {
 	t.Helper()
-	d := &desk{T: t, now: start, account: api.Account{ID: "acme", Plan: plan("unlimited"), Connections: []api.Connection{
+	d := &desk{T: t, now: start, over: make(chan post.ID, 16), account: api.Account{ID: "acme", Plan: plan("unlimited"), Connections: []api.Connection{
 		{ID: "mastodon-1", Username: "@acme"}, {ID: "twitter-2", Username: "acme"}, {ID: "linkedin-Ab3", Username: "Acme"},
 	}}}
 	for _, c := range change {
@@ -62,7 +63,7 @@ func newDesk(t *testing.T, change ...func(*desk)) *desk {
 		}
 	})
 	d.api = api.New(api.Config{
-		Store: s, Now: d.clock, Log: slog.New(slog.NewTextHandler(testLog{t}, nil)),
+		Store: jobWatch{s, d.over}, Now: d.clock, Log: slog.New(slog.NewTextHandler(testLog{t}, nil)),
 		Account: func(id post.AccountID) (api.Account, bool) {
 			return d.account, id == d.account.ID && !d.absent
 		},
@@ -70,6 +71,20 @@ func newDesk(t *testing.T, change ...func(*desk)) *desk {
 	})
 	d.key, d.id = d.newKey(d.account.ID)
 	return d
+}
+
+// A jobWatch tells which jobs ended.
+type jobWatch struct {
+	*store.Store
+	over chan<- post.ID
+}
+
+func (w jobWatch) PutJob(ctx context.Context, j post.Job) error {
+	err := w.Store.PutJob(ctx, j)
+	if err == nil && (j.Status == post.JobFinished || j.Status == post.JobFailed) {
+		w.over <- j.ID
+	}
+	return err
 }
 
 // testLog shows what the API logs in the test's own log.

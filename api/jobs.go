@@ -85,8 +85,11 @@ func (a *API) bulkImport(c *call) (any, error) {
 			os.RemoveAll(dir) // what nobody knows of does no harm if it stays
 		}
 	}()
-	// An upload may take longer than an answer.
-	_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(uploadWait)) // not every server has one
+	// An upload may take longer than what the server allows for other requests; a
+	// server that has no deadlines has nothing to put off.
+	end := time.Now().Add(uploadWait)
+	_ = http.NewResponseController(c.w).SetReadDeadline(end)
+	_ = http.NewResponseController(c.w).SetWriteDeadline(end.Add(time.Minute))
 	sum, err := c.receive(&j, dir, p.text("name"))
 	if err != nil {
 		return nil, err
