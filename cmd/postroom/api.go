@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/postroom/postroom/api"
 	"github.com/postroom/postroom/intake"
@@ -77,7 +78,7 @@ func (r *room) takeUpload(ctx context.Context, path string, j *post.Job) (err er
 		j.Import = res.Import.ID
 	}
 	for _, p := range res.Reports {
-		if filepath.Ext(p) == ".csv" && j.Report == "" {
+		if strings.HasSuffix(p, ".report.csv") {
 			j.Report = p
 		}
 	}

@@ -118,15 +118,17 @@ func (a *app) keysListCommand() *cobra.Command {
 func (a *app) keysRevokeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "revoke KEY", Short: "End a key for good", Args: cobra.ExactArgs(1),
-		Long: "End a key for good, by what stands before its dot. The whole key is taken too.",
+		Long: "End a key for good, by what stands before its dot, as `keys list` shows it.",
 		RunE: func(c *cobra.Command, args []string) error {
+			if strings.Contains(args[0], ".") { // it would stand in the list of processes
+				return usageError("KEY: give only what stands before its dot, the rest is secret")
+			}
 			return a.withRoom(c.Context(), func(r *room) error { return a.revokeKey(c.Context(), r, args[0]) })
 		},
 	}
 }
 
-func (a *app) revokeKey(ctx context.Context, r *room, key string) error {
-	id, _, _ := strings.Cut(key, ".")
+func (a *app) revokeKey(ctx context.Context, r *room, id string) error {
 	k, err := r.store.RevokeAPIKey(ctx, id)
 	if isNotFound(err) {
 		return &hinted{fmt.Errorf("no key %s", printable(id)), "`postroom keys list` shows them"}
