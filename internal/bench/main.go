@@ -23,6 +23,10 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if what := os.Getenv(serveEnv); what != "" {
+		fmt.Fprintln(os.Stderr, "bench:", serveYardstick(what))
+		os.Exit(1)
+	}
 	if err := benchmark(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -36,9 +40,10 @@ type bench struct {
 }
 
 func benchmark(ctx context.Context) error {
-	only := flag.String("only", "", "one of import, dispatch, idle; all by default")
+	only := flag.String("only", "", "one of import, dispatch, idle, api, lists; all by default")
 	rows := flag.String("rows", "100000,1000000", "sizes of the import, comma separated")
 	posts := flag.Int("posts", 20000, "posts of the dispatch")
+	listed := flag.Int("listed", 1_000_000, "post groups to list pages of")
 	pending := flag.String("pending", "10000,1000000", "pending posts of the idle tick, comma separated")
 	flag.Parse()
 
@@ -63,6 +68,16 @@ func benchmark(ctx context.Context) error {
 	if *only == "" || *only == "idle" {
 		if err := b.idle(ctx, *pending); err != nil {
 			return fmt.Errorf("idle tick: %w", err)
+		}
+	}
+	if *only == "" || *only == "api" {
+		if err := b.api(ctx); err != nil {
+			return fmt.Errorf("api: %w", err)
+		}
+	}
+	if *only == "" || *only == "lists" {
+		if err := b.lists(ctx, *listed); err != nil {
+			return fmt.Errorf("lists: %w", err)
 		}
 	}
 	if *only == "" || *only == "dispatch" {
