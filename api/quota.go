@@ -25,6 +25,9 @@ const mostTries = 5
 // refusal, the first in its order (CONTRACT §4.3).
 func (c *call) withRoom(conns []post.ConnectionID, at time.Time, own *post.Group, do func(caps []post.Cap) error) error {
 	plan := &c.account.Plan
+	if at.Nanosecond() != 0 {
+		at = at.Truncate(time.Second).Add(time.Second) // as the store plans it: it may be the next month's
+	}
 	if refused := plan.Available(conns); refused != nil {
 		return refused
 	}

@@ -38,9 +38,23 @@ func (r *room) apiAccount(id post.AccountID) (api.Account, bool) {
 	found := r.connections(id, nil)
 	acc.Connections = make([]api.Connection, len(found))
 	for i, c := range found {
-		acc.Connections[i] = api.Connection{ID: c.id, Username: c.id.Raw(), Validate: c.publisher.Validate, Check: c.publisher.Check}
+		shown := api.Connection{ID: c.id, Username: c.id.Raw(), Validate: c.publisher.Validate, Check: c.check}
+		if who := c.identity.Load(); who != nil {
+			shown.Username, shown.DisplayName, shown.ProfileURL, shown.TokenExpires = who.Username, who.DisplayName, who.ProfileURL, who.ExpiresAt
+		}
+		acc.Connections[i] = shown
 	}
 	return acc, true
+}
+
+// check asks the platform who the credentials of a connection belong to, and
+// remembers it for those who list connections.
+func (c *connection) check(ctx context.Context) (post.Identity, error) {
+	who, err := c.publisher.Check(ctx)
+	if err == nil {
+		c.identity.Store(&who)
+	}
+	return who, err
 }
 
 // takeUpload takes a file that came through the API, as one that was dropped in

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -17,6 +18,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/postroom/postroom/api"
 )
 
 // canaries are secrets that are looked for wherever the program writes. Each has
@@ -44,7 +47,9 @@ func shapes(secret string) []string {
 }
 
 // leaks names the canaries that text holds.
-func leaks(text []byte) []string {
+func leaks(text []byte) []string { return leaksOf(canaries, text) }
+
+func leaksOf(canaries map[string]string, text []byte) []string {
 	var found []string
 	for what, secret := range canaries {
 		for _, s := range shapes(secret) {
@@ -156,6 +161,27 @@ accounts:
 	broken := t.TempDir()
 	writeText(t, filepath.Join(broken, configName), "acounts: {}\ntoken: "+canaries["token in the config"]+"\naccounts: {acme: {connections: [{id: mastodon-x, server: 7, token: [\""+canaries["token in the config"]+"\"]}]}}\n")
 	do("--room", broken, "usage")
+
+	var log bytes.Buffer
+	s := serve(t, dir, env, &log)
+	get := func(method, path string) {
+		_, said[method+" "+path] = s.ask(t, method, api.Prefix+path, "{}")
+	}
+	for _, g := range list.Groups {
+		get("GET", "/get-post/"+g.ID)
+		get("GET", "/post-logs/"+g.ID)
+		get("PUT", "/update-post/"+g.ID)
+	}
+	for _, c := range []string{"mastodon-env", "mastodon-file", "mastodon-conf", "webhook-hook"} {
+		get("POST", "/test-connection/"+c)
+	}
+	get("GET", "/list-posts")
+	get("GET", "/platform-connections")
+	s.stop()
+	said["the log of the API"] = log.String()
+	canaries := maps.Clone(canaries)
+	canaries["key of the API"] = s.key
+	leaks := func(text []byte) []string { return leaksOf(canaries, text) }
 
 	for what, text := range said {
 		if found := leaks([]byte(text)); len(found) > 0 {

@@ -58,6 +58,7 @@ type connection struct {
 	driver    string
 	pace      time.Duration
 	publisher publish.Publisher
+	identity  atomic.Pointer[post.Identity] // whose it is, once the platform said so
 }
 
 // roomOptions say how a room is opened.
@@ -154,7 +155,7 @@ func (r *room) prepare(cfg Config) (*settings, error) {
 				return nil, fmt.Errorf("connection %s of %s: %w", c.ID, a.ID, err)
 			}
 			key := connKey{a.ID, c.ID}
-			set.conns[key] = &connection{key, c.Driver, c.Pace, p}
+			set.conns[key] = &connection{connKey: key, driver: c.Driver, pace: c.Pace, publisher: p}
 			set.order = append(set.order, key)
 			acc.Validators[c.ID] = p
 		}
