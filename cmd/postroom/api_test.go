@@ -141,3 +141,15 @@ func TestAFileThroughTheAPIIsTakenLikeOneInTheInbox(t *testing.T) {
 		t.Errorf("in the archive: %v, %v", kept, err)
 	}
 }
+
+// Clients that join a base URL and a path with a slash too many are answered, not
+// sent elsewhere.
+func TestADoubleSlashReachesTheAPI(t *testing.T) {
+	t.Parallel()
+	s := serveRoom(t, twoSandboxes)
+	for _, path := range []string{"/api/v1//create-post", "/api/v1/create-post/"} {
+		if status, body := s.ask(t, "POST", path, `{"content":"x","platforms":["mastodon-acme"]}`); status != 200 {
+			t.Errorf("%s: got %d %s", path, status, body)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -43,9 +44,14 @@ func (d *daemon) handler() http.Handler {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, d.ready()) })
 	mux.HandleFunc("GET /calendar/{file}", d.serveCalendar)
 	mux.HandleFunc("GET "+publish.LinkPath, d.room.media.ServeLink)
-	mux.Handle(api.Prefix+"/", d.api)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{}))
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, api.Prefix+"/") {
+			d.api.ServeHTTP(w, r) // a mux would redirect double slashes, and clients then lose their body
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 func answer(w http.ResponseWriter, err error) {
