@@ -18,6 +18,7 @@ type change struct {
 	s       *Store
 	now     time.Time
 	touched []post.ID // the groups that were written
+	told    bool      // webhooks will be woken
 }
 
 // change runs fn as one durable change.
@@ -128,6 +129,9 @@ func (c *change) put(old, g *post.Group) error {
 			}
 		}
 		if err := c.index(account, conns[i], i, g.Import, was, &g.Posts[i]); err != nil {
+			return err
+		}
+		if err := c.tellOf(account, g, was, &g.Posts[i]); err != nil {
 			return err
 		}
 	}

@@ -35,6 +35,8 @@ import (
 //	once      account(4) hash of the key(32)      → what a request was answered with
 //	jobs      job(12)                             → job record
 //	openjobs  job(12)                             → nothing: jobs that are not over
+//	webhooks  account(4) webhook(12)              → webhook record
+//	notices   webhook(12) sequence(8) group(12)   → an event for a webhook, or an import of which events are still to be made
 //	onceages  until(4) key in once(36)            → nothing: answers by when they may go
 //
 // Only wake and totals are rewritten all the time. open and runs are keyed by
@@ -66,13 +68,15 @@ var (
 	bucketOnceAges = []byte("onceages")
 	bucketJobs     = []byte("jobs")
 	bucketOpenJobs = []byte("openjobs")
+	bucketWebhooks = []byte("webhooks")
+	bucketNotices  = []byte("notices")
 )
 
 var buckets = [][]byte{
 	bucketMeta, bucketAccounts, bucketConns, bucketConnIDs, bucketGroups, bucketOpen, bucketRuns, bucketFlight, bucketWake, bucketImports,
 	bucketDigests, bucketLineages, bucketRows, bucketKeyRuns, bucketTwinRuns, bucketUsage, bucketTotals,
 	bucketDirty, bucketStages, bucketUndoing, bucketAPIKeys, bucketOnce, bucketOnceAges,
-	bucketJobs, bucketOpenJobs,
+	bucketJobs, bucketOpenJobs, bucketWebhooks, bucketNotices,
 }
 
 var metaFormat = []byte("format")

@@ -65,6 +65,7 @@ type Store struct {
 
 	leases leaseTable
 	rolls  rolls
+	told   chan struct{} // there may be something to tell webhooks of
 
 	beforeCommit func() error
 }
@@ -106,7 +107,7 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	s := &Store{
 		db: db, path: path, max: o.MaxSize, now: o.Now, log: o.Log,
-		writes: make(chan *write, mostTogether), closing: make(chan struct{}), committed: make(chan struct{}),
+		writes: make(chan *write, mostTogether), closing: make(chan struct{}), committed: make(chan struct{}), told: make(chan struct{}, 1),
 		failed: make(chan struct{}), beforeCommit: o.beforeCommit,
 	}
 	s.leases.held = map[uint32]holding{}

@@ -97,6 +97,9 @@ func (t *Stage) seal(ctx context.Context, seal post.Seal) (post.Import, error) {
 				return err
 			}
 		}
+		if err := c.announce(t.number, t.base); err != nil {
+			return err
+		}
 		c.OnCommit(func() { t.s.rolls.touchImport(t.base) })
 		return putImport(c.Tx, importRecord{Import: imp, Last: t.last})
 	}))

@@ -123,6 +123,7 @@ func verify(tx *bolt.Tx, names *registry) []error {
 			fault("total of %s says %d, counted %d", post.Status(k[0]), n, totals[post.Status(k[0])])
 		}
 	})
+	verifyNotices(tx, fault)
 	woken := 0
 	each(tx, bucketConns, fault, func(k, _ []byte) {
 		n := binary.BigEndian.Uint32(k)
