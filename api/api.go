@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
 )
@@ -36,6 +38,16 @@ type Store interface {
 	PutJob(ctx context.Context, j post.Job) error
 	Job(ctx context.Context, id post.ID) (post.Job, error)
 	OpenJobs(ctx context.Context) ([]post.Job, error)
+
+	Webhooks(ctx context.Context, account post.AccountID) ([]post.Webhook, error)
+	AddWebhook(ctx context.Context, w *post.Webhook, most int) error
+	EditWebhook(ctx context.Context, account post.AccountID, id post.ID, fn func(*post.Webhook)) (post.Webhook, error)
+	DeleteWebhook(ctx context.Context, account post.AccountID, id post.ID) error
+
+	Told() <-chan struct{}
+	DueWebhooks(ctx context.Context) (due []post.Webhook, next time.Time, err error)
+	NextNotice(ctx context.Context, account post.AccountID, id post.ID) (post.Webhook, post.Notice, bool, error)
+	Delivered(ctx context.Context, account post.AccountID, id post.ID, n post.Notice, ok bool) (post.Webhook, error)
 }
 
 // An Account is what the API must know of one: its plan and its connections, as
@@ -87,6 +99,13 @@ type Config struct {
 	Uploads string
 	Take    func(ctx context.Context, path string, j *post.Job) error
 
+	// Vault seals the secrets of webhooks. Call sends one delivery to a URL that a
+	// caller named, and returns the status of the answer; its errors show no more of
+	// the URL than its host. It must follow no redirect, and reach no address that a
+	// stranger may not have called from here.
+	Vault Vault
+	Call  func(ctx context.Context, url string, h http.Header, body []byte) (status int, err error)
+
 	// Settings may change while the API serves.
 	Settings func() Settings
 }
@@ -106,6 +125,10 @@ type Settings struct {
 	// Origins are the web sites whose scripts may use the API, like
 	// https://desk.example.org; "*" lets all in (CONTRACT §0).
 	Origins []string
+
+	// AllowPrivateWebhooks lets webhooks call addresses of this machine and the
+	// networks around it, on any port (CONTRACT §12 D11).
+	AllowPrivateWebhooks bool
 
 	MaxUpload int64 // bytes of one file; 0 for 64 MiB
 }
@@ -133,6 +156,12 @@ func New(c Config) *API {
 	a.route("GET /post-logs/{id}", a.postLogs, "Failed to get post logs")
 	a.route("GET /platform-connections", a.platformConnections, "Failed to fetch platform connections")
 	a.route("POST /test-connection/{id}", a.testConnection, "Failed to test connection")
+
+	a.route("GET /webhooks", a.listWebhooks, "Failed to list webhooks")
+	a.route("POST /webhooks", a.createWebhook, "Failed to create webhook")
+	a.route("PATCH /webhooks/{id}", a.updateWebhook, "Failed to update webhook")
+	a.route("DELETE /webhooks/{id}", a.deleteWebhook, "Failed to delete webhook")
+	a.route("POST /webhooks/{id}/regenerate-secret", a.regenerateSecret, "Failed to regenerate secret")
 
 	a.route("POST /validate-post", a.validatePost, "Failed to validate post")
 	a.route("GET /limits", a.showLimits, "Failed to read limits")
@@ -192,6 +221,15 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.URL = u
 	}
 	a.mux.ServeHTTP(w, r)
+}
+
+// Run does what the API answers for later, until ctx ends: jobs, and telling
+// webhooks.
+func (a *API) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.doJobs(ctx) })
+	g.Go(func() error { return a.deliver(ctx) })
+	return g.Wait()
 }
 
 // crossOrigin says to a browser whether a script of another site may use the API,

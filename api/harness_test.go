@@ -2,7 +2,9 @@ package api_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -67,10 +69,26 @@ func newDesk(t *testing.T, change ...func(*desk)) *desk {
 		Account: func(id post.AccountID) (api.Account, bool) {
 			return d.account, id == d.account.ID && !d.absent
 		},
-		Settings: func() api.Settings { return d.set },
+		Settings: func() api.Settings { return d.set }, Vault: glassVault{},
 	})
 	d.key, d.id = d.newKey(d.account.ID)
 	return d
+}
+
+// A glassVault keeps secrets from nobody but whoever does not look twice.
+type glassVault struct{}
+
+func (glassVault) Seal(text, owner string) []byte {
+	return []byte(owner + ":" + base64.StdEncoding.EncodeToString([]byte(text)))
+}
+
+func (glassVault) Open(sealed []byte, owner string) (string, error) {
+	of, text, ok := strings.Cut(string(sealed), ":")
+	if !ok || of != owner {
+		return "", errors.New("sealed for somebody else")
+	}
+	b, err := base64.StdEncoding.DecodeString(text)
+	return string(b), err
 }
 
 // A jobWatch tells which jobs ended.

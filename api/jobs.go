@@ -314,9 +314,9 @@ func (a *API) wake() {
 	}
 }
 
-// Run does the jobs that were asked for, one after another, until ctx ends. Those
-// that an earlier process left come first.
-func (a *API) Run(ctx context.Context) error {
+// doJobs does the jobs that were asked for, one after another, until ctx ends.
+// Those that an earlier process left come first.
+func (a *API) doJobs(ctx context.Context) error {
 	for {
 		jobs, err := a.Store.OpenJobs(ctx)
 		if err != nil {

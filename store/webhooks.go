@@ -58,7 +58,7 @@ func webhooks(tx *bolt.Tx, account uint32) (all []post.Webhook, err error) {
 }
 
 // AddWebhook stores a webhook and gives it its id. An account has at most most of
-// them; more wrap post.ErrFull.
+// them: one more is a *post.CapExceeded.
 func (s *Store) AddWebhook(ctx context.Context, w *post.Webhook, most int) error {
 	if err := s.register(ctx, w.Account, nil); err != nil {
 		return err
@@ -76,7 +76,7 @@ func (s *Store) AddWebhook(ctx context.Context, w *post.Webhook, most int) error
 			return err
 		}
 		if len(have) >= most {
-			return fmt.Errorf("%d webhooks: %w", len(have), post.ErrFull)
+			return &post.CapExceeded{Cap: post.Cap{Max: most}, Used: len(have), Requested: 1}
 		}
 		return putWebhook(c.Tx, account, w)
 	}))

@@ -314,7 +314,8 @@ func TestAnAccountHasSoManyWebhooksAndOnlyItsOwn(t *testing.T) {
 	r := open(t)
 	for i := range 3 {
 		w := post.Webhook{Account: "other", Events: post.Events, Active: true}
-		if err := r.AddWebhook(t.Context(), &w, 2); (i == 2) != errors.Is(err, post.ErrFull) {
+		err := r.AddWebhook(t.Context(), &w, 2)
+		if _, many := errors.AsType[*post.CapExceeded](err); many != (i == 2) || !many && err != nil {
 			t.Errorf("webhook %d: %v", i+1, err)
 		}
 	}

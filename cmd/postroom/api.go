@@ -3,13 +3,16 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/postroom/postroom/api"
 	"github.com/postroom/postroom/intake"
+	"github.com/postroom/postroom/internal/secret"
 	"github.com/postroom/postroom/post"
+	"github.com/postroom/postroom/publish"
 	"github.com/postroom/postroom/report"
 )
 
@@ -18,12 +21,41 @@ func newAPI(r *room) *api.API {
 	return api.New(api.Config{
 		Store: r.store, Account: r.apiAccount, Now: r.now, Log: r.log,
 		Uploads: filepath.Join(r.dir, "data", "uploads"), Take: r.takeUpload,
+		Vault: vault{r.box}, Call: r.callWebhook(),
 		Settings: func() api.Settings {
 			s := r.config().API
 			s.MaxUpload = r.config().Inbox.MaxBytes
 			return s
 		},
 	})
+}
+
+// A vault is the room's box of secrets, as the API uses it.
+type vault struct{ *secret.Box }
+
+func (v vault) Seal(text, owner string) []byte { return v.Box.Seal(secret.New(text), owner) }
+
+func (v vault) Open(sealed []byte, owner string) (string, error) {
+	s, err := v.Box.Open(sealed, owner)
+	return s.Reveal(), err
+}
+
+// callWebhook makes what delivers to webhooks: a client that reaches public
+// addresses alone, and another for when the config allows all.
+func (r *room) callWebhook() func(context.Context, string, http.Header, []byte) (int, error) {
+	guarded := publish.NewClient(publish.ClientOptions{Guard: &publish.Guard{}, Now: r.now})
+	free := publish.NewClient(publish.ClientOptions{Guard: &publish.Guard{AllowPrivate: true}, Now: r.now})
+	return func(ctx context.Context, url string, h http.Header, body []byte) (int, error) {
+		client := guarded
+		if r.config().API.AllowPrivateWebhooks {
+			client = free
+		}
+		a, err := client.Do(ctx, publish.Request{Method: http.MethodPost, URL: url, Header: h, Body: body})
+		if err != nil {
+			return 0, err
+		}
+		return a.Status, nil
+	}
 }
 
 // apiAccount says what the API must know of an account.

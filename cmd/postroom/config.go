@@ -188,6 +188,7 @@ func (c *Config) settings() []setting {
 		{"log", section(c.Log.settings())},
 		{"strict_compat", scalar(&c.API.StrictCompat, yesNo)},
 		{"api", section([]setting{
+			{"allow_private_webhooks", scalar(&c.API.AllowPrivateWebhooks, yesNo)},
 			{"allow_origins", func(v value) { c.API.Origins = v.origins() }},
 			{"reject_unknown_connections", func(v value) {
 				reject := true

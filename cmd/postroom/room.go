@@ -15,6 +15,7 @@ import (
 	"github.com/postroom/postroom/dispatch"
 	"github.com/postroom/postroom/inbox"
 	"github.com/postroom/postroom/intake"
+	"github.com/postroom/postroom/internal/secret"
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/publish"
 	"github.com/postroom/postroom/store"
@@ -33,6 +34,7 @@ type room struct {
 	store    *store.Store
 	intake   *intake.Intake
 	media    *publish.MediaRoom
+	box      *secret.Box // of the secrets in the store
 	warnings []post.Problem
 	onTake   func(outcome string, c post.Counts, length time.Duration)
 
@@ -117,6 +119,9 @@ func openRoom(ctx context.Context, dir string, o roomOptions) (*room, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if r.box, err = openBox(dir); err != nil {
+		return nil, errors.Join(err, r.store.Close())
 	}
 	r.intake = intake.New(stages{r.store}, filepath.Join(dir, "reports"), r.log)
 	r.load(ctx)
