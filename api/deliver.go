@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/postroom/postroom/post"
 )
 
@@ -72,6 +74,20 @@ func (a *API) deliver(ctx context.Context) error {
 	return unlessOver(ctx, failed)
 }
 
+// DeliverDue tells webhooks what waits for them at this moment, once.
+func (a *API) DeliverDue(ctx context.Context) error {
+	due, _, err := a.Store.DueWebhooks(ctx)
+	if err != nil {
+		return fmt.Errorf("find what webhooks wait for: %w", err)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(mostCouriers)
+	for _, w := range due {
+		g.Go(func() error { return a.tellAll(ctx, w.Account, w.ID) })
+	}
+	return g.Wait()
+}
+
 // tellAll tells one webhook what waits for it, until nothing does, or it must be
 // left alone for a while, or ctx ends.
 func (a *API) tellAll(ctx context.Context, account post.AccountID, id post.ID) error {
@@ -106,7 +122,7 @@ func (a *API) tellAll(ctx context.Context, account post.AccountID, id post.ID) e
 
 // attempt sends one notice. Only an answer 2xx is a success; a redirect is none.
 func (a *API) attempt(ctx context.Context, w *post.Webhook, n *post.Notice) error {
-	secret, err := a.Vault.Open(w.Secret, ownerOf(w.Account))
+	secret, err := a.Vault.Open(w.Secret, OwnerOf(w.Account))
 	if err != nil {
 		return fmt.Errorf("its secret cannot be read, regenerate it: %w", err)
 	}

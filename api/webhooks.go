@@ -24,8 +24,8 @@ type Vault interface {
 	Open(sealed []byte, owner string) (string, error)
 }
 
-// ownerOf is whose a webhook's secret is, as the vault knows it.
-func ownerOf(account post.AccountID) string { return "webhook of " + string(account) }
+// OwnerOf is whose a webhook's secret is, as the vault knows it.
+func OwnerOf(account post.AccountID) string { return "webhook of " + string(account) }
 
 // The bodies of CONTRACT §2.10. Each call shows another part of a webhook, and the
 // secret is shown when it is made and never again.
@@ -108,7 +108,7 @@ func (a *API) createWebhook(c *call) (any, error) {
 		return nil, errEvents("Invalid events: " + strings.Join(unknown, ", ") + ". Valid events: " + strings.Join(post.Events, ", "))
 	}
 	secret := newSecretText()
-	w := post.Webhook{Account: c.account.ID, Name: name, URL: to, Events: unique(events), Active: true, Secret: a.Vault.Seal(secret, ownerOf(c.account.ID))}
+	w := post.Webhook{Account: c.account.ID, Name: name, URL: to, Events: unique(events), Active: true, Secret: a.Vault.Seal(secret, OwnerOf(c.account.ID))}
 	err = a.Store.AddWebhook(c.Context(), &w, MostWebhooks)
 	if _, many := errors.AsType[*post.CapExceeded](err); many {
 		return nil, &Error{Status: http.StatusBadRequest, Text: "Maximum of 10 webhooks per user", Code: "TOO_MANY_WEBHOOKS"}
@@ -188,7 +188,7 @@ func (a *API) regenerateSecret(c *call) (any, error) {
 		return nil, err
 	}
 	secret := newSecretText()
-	sealed := a.Vault.Seal(secret, ownerOf(c.account.ID))
+	sealed := a.Vault.Seal(secret, OwnerOf(c.account.ID))
 	if _, err := a.Store.EditWebhook(c.Context(), c.account.ID, id, func(w *post.Webhook) { w.Secret = sealed }); err != nil {
 		return nil, noWebhook(err)
 	}

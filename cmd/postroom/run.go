@@ -79,6 +79,9 @@ func (d *daemon) once(ctx context.Context) error {
 	if _, err := d.dispatcher.Tick(ctx); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
+	if err := d.api.DeliverDue(ctx); err != nil {
+		return fmt.Errorf("tell webhooks: %w", err)
+	}
 	return d.refreshAll(ctx)
 }
 
