@@ -108,6 +108,21 @@ func (s scenario) sweep(t *testing.T, binary string, errno int) (points int, fai
 	return points, failures
 }
 
+// everyFault sweeps a scenario with each fault, and fails where it did.
+func (s scenario) everyFault(t *testing.T, binary string) {
+	t.Helper()
+	for _, f := range faults {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			points, failures := s.sweep(t, binary, f.errno)
+			t.Logf("%s at %d points: %d failures", f.name, points, len(failures))
+			for _, f := range failures {
+				t.Error(f)
+			}
+		})
+	}
+}
+
 func needSweep(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
@@ -229,16 +244,7 @@ func sweepImport(t *testing.T, file sweptFile, texts int) {
 			return env, func() error { return checkImported(dir, file, texts) }
 		},
 	}
-	for _, f := range faults {
-		t.Run(f.name, func(t *testing.T) {
-			t.Parallel()
-			points, failures := s.sweep(t, binary, f.errno)
-			t.Logf("%s at %d points: %d failures", f.name, points, len(failures))
-			for _, f := range failures {
-				t.Error(f)
-			}
-		})
-	}
+	s.everyFault(t, binary)
 }
 
 // checkImported looks at a room in which a file was taken.
@@ -327,16 +333,7 @@ func TestP2_SweepOverPublishing(t *testing.T) {
 			return env, func() error { return checkLedger(dir, server) }
 		},
 	}
-	for _, f := range faults {
-		t.Run(f.name, func(t *testing.T) {
-			t.Parallel()
-			points, failures := s.sweep(t, binary, f.errno)
-			t.Logf("%s at %d points: %d failures", f.name, points, len(failures))
-			for _, f := range failures {
-				t.Error(f)
-			}
-		})
-	}
+	s.everyFault(t, binary)
 }
 
 // storeTwenty makes a store with twenty posts that are due.
