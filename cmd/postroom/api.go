@@ -21,7 +21,7 @@ func newAPI(r *room) *api.API {
 	return api.New(api.Config{
 		Store: r.store, Account: r.apiAccount, Now: r.now, Log: r.log,
 		Uploads: filepath.Join(r.dir, "data", "uploads"), Take: r.takeUpload,
-		Vault: vault{r.box}, Call: r.callWebhook(),
+		Vault: box{r.box}, Call: r.callWebhook(),
 		Settings: func() api.Settings {
 			s := r.config().API
 			s.MaxUpload = r.config().Inbox.MaxBytes
@@ -30,13 +30,13 @@ func newAPI(r *room) *api.API {
 	})
 }
 
-// A vault is the room's box of secrets, as the API uses it.
-type vault struct{ *secret.Box }
+// A box is the room's box of secrets, as the API uses it.
+type box struct{ *secret.Box }
 
-func (v vault) Seal(text, owner string) []byte { return v.Box.Seal(secret.New(text), owner) }
+func (b box) Seal(text, owner string) []byte { return b.Box.Seal(secret.New(text), owner) }
 
-func (v vault) Open(sealed []byte, owner string) (string, error) {
-	s, err := v.Box.Open(sealed, owner)
+func (b box) Open(sealed []byte, owner string) (string, error) {
+	s, err := b.Box.Open(sealed, owner)
 	return s.Reveal(), err
 }
 

@@ -32,6 +32,7 @@ const (
 // An app is one run of the command line: by a person, or inside the daemon for a
 // client on its socket.
 type app struct {
+	stdin          io.Reader // nil for none
 	stdout, stderr io.Writer
 	cwd            string // relative paths of the command line start here
 	env            func(string) (string, bool)

@@ -25,6 +25,7 @@ type Config struct {
 	ListenOpenly bool           // Listen may be reached from other machines, unencrypted
 	PublicURL    string         // https, without a slash at the end: where platforms reach Listen; "" for nowhere
 	HeartbeatURL string         // "" for none; may hold a token: never log it
+	MasterKey    secret.Value   // opens the stored secrets; zero leaves it to the environment
 	Accounts     []AccountConfig
 	Inbox        InboxConfig
 	Dispatch     DispatchConfig
@@ -178,6 +179,7 @@ func (c *Config) read(root value) {
 func (c *Config) settings() []setting {
 	return []setting{
 		{"timezone", scalar(&c.Timezone, zoneName)},
+		{"master_key", func(v value) { ownSecret(&c.MasterKey)(v); v.d.masterKey = c.MasterKey }}, // before what is stored
 		{"listen_openly", scalar(&c.ListenOpenly, yesNo)},
 		{"listen", func(v value) { c.readListen(v) }},
 		{"public_url", scalar(&c.PublicURL, publicURL)},

@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	yamlparser "github.com/goccy/go-yaml/parser"
 
+	"github.com/postroom/postroom/internal/secret"
 	"github.com/postroom/postroom/post"
 )
 
@@ -35,6 +36,8 @@ type decoder struct {
 	problems []post.Problem
 	literal  []string                         // settings whose secret stands in the file itself
 	seen     func(path string, keys []string) // nil, or told every map that was read, with the keys it may have
+
+	masterKey secret.Value // of the stored secrets, as far as the file says
 }
 
 func newDecoder(file string, env func(string) (string, bool)) *decoder {

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"unicode"
 
 	"github.com/postroom/postroom/internal/secret"
 	"github.com/postroom/postroom/post"
@@ -17,12 +16,23 @@ import (
 // maxSecret bounds a secret in bytes.
 const maxSecret = 16 << 10
 
-const wantSecret = "${NAME} of an environment variable, file:PATH, or the text itself"
+const wantSecret = "${NAME} of an environment variable, file:PATH, stored:NAME, or the text itself"
 
-// secretText returns what reads a secret: the text itself, ${NAME}, or file:PATH
+// secretText returns what reads a secret: the text itself, ${NAME}, file:PATH
 // for the content of a file, relative to the config's folder and without the
-// white space around it. No problem ever shows it.
-func secretText(into *secret.Value) func(value) {
+// white space around it, or stored:NAME for one that `connections add` stored.
+// No problem ever shows it.
+func secretText(into *secret.Value) func(value) { return secretFrom(into, value.stored) }
+
+// ownSecret reads a secret that cannot be a stored one: it opens those.
+func ownSecret(into *secret.Value) func(value) {
+	return secretFrom(into, func(v value, _ string) (string, bool) {
+		v.problem(post.Problem{Want: "the key of what is stored cannot be stored there", Hint: "write file:PATH or ${NAME}"})
+		return "", false
+	})
+}
+
+func secretFrom(into *secret.Value, stored func(v value, name string) (string, bool)) func(value) {
 	return func(v value) {
 		raw, ok := v.raw(wantSecret)
 		if !ok {
@@ -36,19 +46,22 @@ func secretText(into *secret.Value) func(value) {
 			if text, ok = v.secretFile(path); !ok {
 				return
 			}
+		} else if name, isStored := strings.CutPrefix(text, "stored:"); isStored {
+			if text, ok = stored(v, name); !ok {
+				return
+			}
 		} else if text != "" && !strings.Contains(raw, "${") {
 			v.d.literal = append(v.d.literal, v.path)
 		}
-		switch {
-		case text == "":
-			v.problem(post.Problem{Want: "is empty, want " + wantSecret})
-		case len(text) > maxSecret:
-			v.problem(post.Problem{Want: fmt.Sprintf("is over %d KiB", maxSecret>>10)})
-		case strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
-			v.problem(post.Problem{Want: "holds a space or a line break", Hint: "look whether all of it was pasted, and nothing else"})
-		default:
-			*into = secret.New(text)
+		want, hint := badSecret(text)
+		if text == "" {
+			want = "is empty, want " + wantSecret
 		}
+		if want != "" {
+			v.problem(post.Problem{Want: want, Hint: hint})
+			return
+		}
+		*into = secret.New(text)
 	}
 }
 
@@ -105,6 +118,6 @@ func (d *decoder) warnOpenFile(path string, mode fs.FileMode) {
 	d.problems = append(d.problems, post.Problem{
 		File: path, Severity: post.SeverityWarning, Field: d.literal[0],
 		Want: fmt.Sprintf("stands in a file that others can read (mode %04o)", mode.Perm()),
-		Hint: fmt.Sprintf("chmod 600 %s, or write ${NAME} or file:PATH", path),
+		Hint: fmt.Sprintf("chmod 600 %s, or write ${NAME}, file:PATH or stored:NAME", path),
 	})
 }

@@ -16,7 +16,7 @@ import (
 func (a *app) connectionsCommand() *cobra.Command {
 	var account string
 	c := &cobra.Command{
-		Use: "connections", Short: "List connections, and test or resume one", Args: cobra.NoArgs,
+		Use: "connections", Short: "List connections, test or resume one, and store secrets", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withRoom(c.Context(), func(r *room) error { return a.listConnections(c.Context(), r, post.AccountID(account)) })
 		},
@@ -44,7 +44,7 @@ func (a *app) connectionsCommand() *cobra.Command {
 				return nil
 			})
 		},
-	})
+	}, a.addSecretCommand(), a.removeSecretCommand(), a.newKeyCommand())
 	return c
 }
 

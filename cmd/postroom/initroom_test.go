@@ -145,7 +145,7 @@ func uncommented(t *testing.T, name string) string {
 // them, and what stands there is right.
 func TestTemplatesShowEverySettingAndItsDefault(t *testing.T) {
 	t.Parallel()
-	env := testEnv("ACME_CALENDAR_KEY", "k", "HEARTBEAT_URL", "https://example.org/ping", "MASTODON_TOKEN", "token", "HOOK_URL", "https://example.org/hook", "HOOK_SECRET", "012345678901234567890123")
+	env := testEnv("ACME_CALENDAR_KEY", "k", "HEARTBEAT_URL", "https://example.org/ping", "MASTER_KEY", strings.Repeat("ab", 32), "APP_SECRET", "app-secret", "MASTODON_TOKEN", "token", "HOOK_URL", "https://example.org/hook", "HOOK_SECRET", "012345678901234567890123")
 	for _, c := range []struct {
 		name string
 		env  func(string) (string, bool)

@@ -25,6 +25,6 @@ func run() int {
 	if err != nil {
 		cwd = "."
 	}
-	a := &app{stdout: os.Stdout, stderr: os.Stderr, cwd: cwd, env: os.LookupEnv, tty: isTerminal(os.Stderr)}
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, cwd: cwd, env: os.LookupEnv, tty: isTerminal(os.Stderr)}
 	return a.execute(ctx, os.Args[1:])
 }

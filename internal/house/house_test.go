@@ -60,6 +60,7 @@ var plan = []room{
 	{"limits", []string{"post"}},
 	{"post", nil},
 	{"samples", nil},
+	{"internal/vault", []string{"internal/atomicfile", "internal/secret"}},
 	{"internal/atomicfile", nil},
 	{"internal/secret", nil},
 	{"internal/walltime", nil},
