@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/postroom/postroom/api"
+	"github.com/postroom/postroom/internal/secret"
+	"github.com/postroom/postroom/post"
 )
 
 // canaries are secrets that are looked for wherever the program writes. Each has
@@ -31,6 +33,11 @@ var canaries = map[string]string{
 	"secret of a webhook":        "canary+hook/secret/0123456789==",
 	"path of a webhook":          "canary-path-42ab77",
 	"path of the heartbeat":      "canary-beat-93cd11",
+	"stored token":               "canary+stored/77aa==token",
+	"master key":                 "canary+master/key/0123456789abcdefghijklmno=",
+	"secret of an app":           "canary+app/19fe==secret",
+	"access token of a login":    "canary+access/c0de==token",
+	"refresh token of a login":   "canary+refresh/beef==token",
 }
 
 // shapes are the forms in which a secret may leak.
@@ -90,9 +97,11 @@ func TestP8_NoOutputHoldsASecret(t *testing.T) {
 	t.Parallel()
 	srv := echo(t)
 	dir := t.TempDir()
-	own := map[string]bool{filepath.Join(dir, configName): true, filepath.Join(dir, "token.txt"): true}
+	own := map[string]bool{filepath.Join(dir, configName): true, filepath.Join(dir, "token.txt"): true, filepath.Join(dir, "master.key"): true}
+	writeText(t, filepath.Join(dir, "master.key"), canaries["master key"]+"\n")
 	writeText(t, filepath.Join(dir, "token.txt"), canaries["token in a file"]+"\n")
 	writeText(t, filepath.Join(dir, configName), fmt.Sprintf(`timezone: UTC
+master_key: file:master.key
 heartbeat_url: "%[1]s/%[5]s"
 log: {level: debug}
 accounts:
@@ -102,8 +111,12 @@ accounts:
       - {id: mastodon-env, server: "%[1]s", token: "${CANARY_TOKEN}", allow_http: true}
       - {id: mastodon-file, server: "%[1]s", token: "file:token.txt", allow_http: true}
       - {id: mastodon-conf, server: "%[1]s", token: "%[2]s", allow_http: true}
+      - {id: mastodon-stored, server: "%[1]s", token: "stored:canary", allow_http: true}
+      - {id: twitter-basic, driver: sandbox, oauth: {client_id: app, client_secret: "%[6]s", base_url: "%[1]s"}}
+      - {id: tiktok-form, driver: sandbox, oauth: {client_id: app, client_secret: "%[6]s", base_url: "%[1]s"}}
+      - {id: threads-query, driver: sandbox, oauth: {client_id: app, client_secret: "%[6]s", base_url: "%[1]s"}}
       - {id: webhook-hook, url: "%[1]s/%[3]s", secret: "%[4]s", allow_private: true}
-`, srv.URL, canaries["token in the config"], canaries["path of a webhook"], canaries["secret of a webhook"], canaries["path of the heartbeat"]))
+`, srv.URL, canaries["token in the config"], canaries["path of a webhook"], canaries["secret of a webhook"], canaries["path of the heartbeat"], canaries["secret of an app"]))
 	for name := range own {
 		if err := os.Chmod(name, 0o600); err != nil {
 			t.Fatal(err)
@@ -112,7 +125,7 @@ accounts:
 	var rows strings.Builder
 	rows.WriteString("content,platforms,scheduled_time\n")
 	for i := range 12 {
-		fmt.Fprintf(&rows, "Post %d,mastodon-env;mastodon-file;mastodon-conf;webhook-hook,2020-01-%02dT09:00:00Z\n", i, i+1)
+		fmt.Fprintf(&rows, "Post %d,mastodon-env;mastodon-file;mastodon-conf;mastodon-stored;webhook-hook,2020-01-%02dT09:00:00Z\n", i, i+1)
 	}
 	fmt.Fprintf(&rows, "Nowhere,%s,2020-01-01T09:00:00Z\n", "mastodon-nowhere")
 	writeText(t, filepath.Join(dir, "calendar.csv"), rows.String())
@@ -125,6 +138,7 @@ accounts:
 		said["postroom "+strings.Join(args, " ")] = out + errs
 		return out
 	}
+	storeCanaries(t, dir, env)
 	do("doctor")
 	do("check", "calendar.csv")
 	do("import", "--json", "calendar.csv")
@@ -149,6 +163,9 @@ accounts:
 		t.Error("no post failed: the platform was not asked, and this shows nothing")
 	}
 	do("run", "--once")
+	if log := said["postroom run --once"]; strings.Count(log, "no token") < 3 {
+		t.Errorf("the logins were not renewed, and this shows nothing of them: %s", log)
+	}
 	do("connections")
 	do("connections", "--json")
 	do("connections", "test")
@@ -205,6 +222,25 @@ accounts:
 	}
 	if files < 8 {
 		t.Errorf("only %d files were searched", files)
+	}
+}
+
+// storeCanaries stores a secret, and logins that ended and are due to be renewed.
+func storeCanaries(t *testing.T, dir string, env func(string) (string, bool)) {
+	t.Helper()
+	v, err := openVault(dir, secret.New(canaries["master key"]), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Put(t.Context(), "canary", []byte(canaries["stored token"])); err != nil {
+		t.Fatal(err)
+	}
+	grant := fmt.Sprintf(`{"access":%q,"refresh":%q,"obtained_at":"2026-01-01T00:00:00Z","expires_at":"2026-01-01T02:00:00Z"}`,
+		canaries["access token of a login"], canaries["refresh token of a login"])
+	for _, id := range []post.ConnectionID{"twitter-basic", "tiktok-form", "threads-query"} {
+		if err := shelfOf(v, connKey{"acme", id}).Put(t.Context(), []byte(grant)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ type ConnectionConfig struct {
 	ID     post.ConnectionID
 	Driver string        // one of the names in drivers
 	Pace   time.Duration // least time between two posts; 0 leaves it to the platform's answers
+	OAuth  *OAuthConfig  // with what its owner logs in; nil when nobody does
 
 	Settings driverSettings // those of the driver
 }
@@ -45,6 +46,7 @@ type site struct {
 	outbox string // the folder of sandboxes
 	media  *publish.MediaRoom
 	now    func() time.Time
+	login  publish.Tokens // of the connection; nil for one that nobody logs in to
 }
 
 // drivers are those of this build. Each has its own file.
@@ -84,6 +86,7 @@ func (c *ConnectionConfig) settings() []setting {
 		{"id", func(v value) { c.readID(v) }},
 		{"driver", scalar(&c.Driver, oneOf(driverNames()...))},
 		{"pace", scalar(&c.Pace, length(0, day))},
+		{"oauth", func(v value) { c.readOAuth(v) }},
 	}
 }
 
@@ -216,7 +219,7 @@ func (v value) connection() (c ConnectionConfig, ok bool) {
 func (v value) checkDriver(d *driver, c *ConnectionConfig, present map[string]value) {
 	missing := false
 	for _, key := range d.needs {
-		if _, ok := present[key]; !ok {
+		if _, ok := present[key]; !ok && !(key == "token" && c.OAuth != nil) {
 			v.problem(post.Problem{Got: string(c.ID), Want: fmt.Sprintf("%s, which driver %s needs", key, d.name), Hint: "to try it without, add driver: sandbox"})
 			missing = true
 		}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/postroom/postroom/post"
+	"github.com/postroom/postroom/publish/oauth"
 )
 
 func (a *app) connectionsCommand() *cobra.Command {
@@ -44,14 +45,15 @@ func (a *app) connectionsCommand() *cobra.Command {
 				return nil
 			})
 		},
-	}, a.addSecretCommand(), a.removeSecretCommand(), a.newKeyCommand())
+	}, a.loginCommand(&account), a.addSecretCommand(), a.removeSecretCommand(), a.newKeyCommand())
 	return c
 }
 
 // connectionView is a connection as `connections` shows it.
 type connectionView struct {
 	post.ConnectionState
-	Driver string `json:"driver"`
+	Driver string       `json:"driver"`
+	Login  *oauth.State `json:"login,omitempty"` // of one that people log in to
 }
 
 func (a *app) listConnections(ctx context.Context, r *room, account post.AccountID) error {
@@ -69,23 +71,36 @@ func (a *app) listConnections(ctx context.Context, r *room, account post.Account
 	}
 	var views []connectionView
 	for _, c := range r.connections(account, nil) {
-		v := connectionView{known[key{c.account, c.id}], c.driver}
+		v := connectionView{ConnectionState: known[key{c.account, c.id}], Driver: c.driver}
+		if c.login != nil {
+			st, err := c.login.State()
+			if err != nil {
+				return err
+			}
+			v.Login = &st
+		}
 		v.Account, v.Connection = c.account, c.id
 		views = append(views, v)
 	}
 	return a.print(views, func(w io.Writer) {
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "ACCOUNT\tCONNECTION\tDRIVER\tWAITING\tNEXT\tLAST SUCCESS\tSTATE")
+		fmt.Fprintln(t, "ACCOUNT\tCONNECTION\tDRIVER\tWAITING\tNEXT\tLAST SUCCESS\tLOGIN UNTIL\tSTATE")
 		for _, v := range views {
 			zone := r.zone(v.Account)
 			state := "ok"
 			switch {
+			case v.Login != nil && v.Login.Why() != "":
+				state = oneLine(v.Login.Why(), 80) + ": log in"
 			case v.PauseWhy != "":
 				state = fmt.Sprintf("paused until %s: %s", local(v.NotBefore, zone), oneLine(v.PauseWhy, 80))
 			case v.ErrorsInRow > 0:
 				state = fmt.Sprintf("%d errors in a row: %s", v.ErrorsInRow, oneLine(v.LastError, 80))
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", v.Account, v.Connection, v.Driver, v.Open, local(v.NextDueAt, zone), local(v.LastSuccess, zone), state)
+			until := time.Time{}
+			if v.Login != nil {
+				until = v.Login.ExpiresAt
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", v.Account, v.Connection, v.Driver, v.Open, local(v.NextDueAt, zone), local(v.LastSuccess, zone), local(until, zone), state)
 		}
 		t.Flush()
 	})

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,8 +17,10 @@ import (
 	"github.com/postroom/postroom/inbox"
 	"github.com/postroom/postroom/intake"
 	"github.com/postroom/postroom/internal/secret"
+	"github.com/postroom/postroom/internal/vault"
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/publish"
+	"github.com/postroom/postroom/publish/oauth"
 	"github.com/postroom/postroom/store"
 )
 
@@ -61,6 +64,7 @@ type connection struct {
 	pace      time.Duration
 	publisher publish.Publisher
 	identity  atomic.Pointer[post.Identity] // whose it is, once the platform said so
+	login     *oauth.Source                 // nil for one that nobody logs in to
 }
 
 // roomOptions say how a room is opened.
@@ -146,7 +150,7 @@ func (r *room) config() *Config { return &r.set.Load().config }
 // prepare makes the accounts and publishers of a config.
 func (r *room) prepare(cfg Config) (*settings, error) {
 	set := &settings{config: cfg, conns: map[connKey]*connection{}}
-	at := site{outbox: filepath.Join(r.dir, "outbox"), media: r.media, now: r.now}
+	stored := sync.OnceValues(func() (*vault.Vault, error) { return openVault(r.dir, cfg.MasterKey, r.env) })
 	for i := range cfg.Accounts {
 		a := &cfg.Accounts[i]
 		acc := intake.Account{
@@ -155,12 +159,20 @@ func (r *room) prepare(cfg Config) (*settings, error) {
 		}
 		for j := range a.Connections {
 			c := &a.Connections[j]
+			login, err := c.login(a.ID, stored, r.now)
+			if err != nil {
+				return nil, fmt.Errorf("connection %s of %s: %w", c.ID, a.ID, err)
+			}
+			at := site{outbox: filepath.Join(r.dir, "outbox"), media: r.media, now: r.now}
+			if login != nil {
+				at.login = login
+			}
 			p, err := c.Settings.publisher(c.ID, at)
 			if err != nil {
 				return nil, fmt.Errorf("connection %s of %s: %w", c.ID, a.ID, err)
 			}
 			key := connKey{a.ID, c.ID}
-			set.conns[key] = &connection{connKey: key, driver: c.Driver, pace: c.Pace, publisher: p}
+			set.conns[key] = &connection{connKey: key, driver: c.Driver, pace: c.Pace, publisher: p, login: login}
 			set.order = append(set.order, key)
 			acc.Validators[c.ID] = p
 		}

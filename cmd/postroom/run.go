@@ -76,6 +76,7 @@ func (d *daemon) once(ctx context.Context) error {
 	if err := d.room.extendSeries(ctx); err != nil {
 		return fmt.Errorf("lay out series: %w", err)
 	}
+	d.room.renewLogins(ctx)
 	if _, err := d.dispatcher.Tick(ctx); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
@@ -129,6 +130,7 @@ func (d *daemon) run(ctx context.Context, a *app) error {
 	g.Go(func() error { return d.keepReports(ctx) })
 	g.Go(func() error { return d.keepSeries(ctx) })
 	g.Go(func() error { return d.keepMediaSmall(ctx) })
+	g.Go(func() error { return d.keepLogins(ctx) })
 	g.Go(func() error { return d.serveSocket(ctx) })
 	g.Go(func() error { return d.reloadOnHangup(ctx) })
 	if ln != nil {

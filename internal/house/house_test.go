@@ -50,6 +50,7 @@ var plan = []room{
 	{"publish/twitter", []string{"post", "limits", "publish"}},
 	{"publish/webhook", []string{"post", "limits", "publish"}},
 	{"publish/sandbox", []string{"post", "limits", "publish"}},
+	{"publish/oauth", []string{"post", "publish"}},
 	{"publish/publishtest", []string{"post"}},
 	{"publish", []string{"post", "limits", "media"}},
 	{"media", []string{"post", "limits", "internal/atomicfile"}},
