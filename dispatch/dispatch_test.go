@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -316,6 +317,44 @@ func TestErrorBudgetPausesTheConnection(t *testing.T) {
 		}
 		want := []time.Duration{5 * time.Minute, 10 * time.Minute, 20 * time.Minute, 40 * time.Minute, time.Hour, time.Hour}
 		wantTimes(t, gaps[:6], want...)
+	})
+}
+
+// A pause ends with a question, and a post is sent only after a good answer.
+func TestAPauseEndsWithAProbeThatSpendsNoPost(t *testing.T) {
+	bubble(t, func(t *testing.T, m *model, w *world, t0 time.Time) {
+		var asked []time.Duration
+		var down atomic.Bool
+		down.Store(true)
+		w.health = func() error {
+			asked = append(asked, time.Since(t0))
+			if down.Load() {
+				return refused(post.ClassServer, post.Refused, 0)
+			}
+			return nil
+		}
+		no := fails(refused(post.ClassServer, post.Refused, 0))
+		w.script["a"] = []behaves{no, no, no, no, no, good}
+		var ids []post.ID
+		for range 8 {
+			ids = append(ids, m.add(mast, t0, "a"))
+		}
+		start(t, m, w, Config{})
+		sleep(50 * time.Minute)
+		wantTimes(t, asked, 5*time.Minute, 15*time.Minute, 35*time.Minute)
+		if n := len(w.times("a", t0)); n != 5 {
+			t.Errorf("%d calls, want the 5 of the budget alone", n)
+		}
+		for _, id := range ids {
+			if r := m.get(id); r.Status != post.StatusScheduled || r.Attempts > 1 {
+				t.Errorf("%s after %d attempts: a question was counted", r.Status, r.Attempts)
+			}
+		}
+		down.Store(false)
+		sleep(time.Hour)
+		if n := m.counts(); n[post.StatusPublished] != 8 || len(asked) != 4 {
+			t.Errorf("states %v after %d questions, want all published after 4", n, len(asked))
+		}
 	})
 }
 

@@ -37,7 +37,7 @@ func published(p *post.Post, r post.Receipt, now time.Time, h *health) post.Done
 //   - throttled: the post waits, uncounted, and the connection with it;
 //   - the connection refused (auth, a wrong address): it pauses, and the post
 //     fails. Posts that are refused while that lasts are not spent too: they
-//     wait, uncounted;
+//     wait, uncounted. So does the first, when there was no token to send it with;
 //   - refused for now, or not sent: tried again after a growing wait, and
 //     failed when the attempts are used up;
 //   - the content refused: failed.
@@ -54,7 +54,7 @@ func (c *Config) judge(f *post.Failure, p *post.Post, now time.Time, h *health) 
 		pause(&d, d.RetryAt, "the platform asked to wait: "+f.Message)
 	case !passing(f) && (f.Class == post.ClassAuth || f.Scope == post.ScopeConnection):
 		until := h.pause(now)
-		if h.stopped {
+		if h.stopped || f.Class == post.ClassAuth && f.Sent == post.SentNot {
 			snooze(&d, until)
 		}
 		h.stopped = true
@@ -71,6 +71,17 @@ func (c *Config) judge(f *post.Failure, p *post.Post, now time.Time, h *health) 
 		}
 		c.blame(&d, f, now, h)
 	}
+	c.keepTime(&d, p)
+	return d
+}
+
+// down says what follows when a connection that had paused is asked how it is,
+// and is not well: it pauses again, and the post waits, uncounted.
+func (c *Config) down(f *post.Failure, p *post.Post, now time.Time, h *health) post.Done {
+	d := post.Done{ID: p.ID, Outcome: outcomeOf(f, now)}
+	until := h.pause(now)
+	snooze(&d, until)
+	pause(&d, until, f.Message)
 	c.keepTime(&d, p)
 	return d
 }

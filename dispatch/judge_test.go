@@ -44,6 +44,7 @@ func TestJudge(t *testing.T) {
 		"refused content fails alone":               {f: fail(post.ClassInvalid, post.Refused, one, 0), attempt: 1, status: post.StatusFailed},
 		"too large fails alone":                     {f: fail(post.ClassLarge, post.SentNot, one, 0), attempt: 1, status: post.StatusFailed},
 		"auth fails and pauses":                     {f: fail(post.ClassAuth, post.Refused, one, 0), attempt: 1, status: post.StatusFailed, rest: 5 * m, says: "told so"},
+		"without a token no post is spent":          {f: fail(post.ClassAuth, post.SentNot, all, 0), attempt: 1, status: post.StatusScheduled, snooze: true, retry: 5 * m, rest: 5 * m, says: "told so"},
 		"auth again spends no post":                 {f: fail(post.ClassAuth, post.Refused, all, 0), attempt: 1, health: health{stopped: true, pauses: 1}, status: post.StatusScheduled, snooze: true, retry: 10 * m, rest: 10 * m},
 		"a wrong address fails and pauses":          {f: fail(post.ClassInvalid, post.Refused, all, 0), attempt: 1, status: post.StatusFailed, rest: 5 * m},
 		"a wrong address again spends no post":      {f: fail(post.ClassInvalid, post.Refused, all, 0), attempt: 1, health: health{stopped: true, pauses: 9}, status: post.StatusScheduled, snooze: true, retry: h, rest: h},

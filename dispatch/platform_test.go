@@ -15,6 +15,8 @@ import (
 // A world is a platform that does whatever it is told, and the ledger of what it
 // saw. It never notices repeats by itself.
 type world struct {
+	health func() error // of a platform that can be asked how it is; nil for one that cannot
+
 	mu     sync.Mutex
 	live   map[post.ID]int      // posts that are to be seen, how often
 	parts  map[string]int       // parts of threads
@@ -45,7 +47,17 @@ func (w *world) pubs(post.AccountID, post.ConnectionID) (Publisher, error) {
 	if w.blind {
 		return blindPublisher{w}, nil
 	}
+	if w.health != nil {
+		return healthyPublisher{publisher{w}}, nil
+	}
 	return publisher{w}, nil
+}
+
+// A healthyPublisher can be asked how it is.
+type healthyPublisher struct{ publisher }
+
+func (p healthyPublisher) Check(context.Context) (post.Identity, error) {
+	return post.Identity{}, p.w.health()
 }
 
 type publisher struct{ w *world }

@@ -51,6 +51,13 @@ type Publisher interface {
 	Publish(ctx context.Context, d post.Delivery, save func(parts []post.Part, state []byte) error) (post.Receipt, error)
 }
 
+// A Prober is a Publisher that can be asked whether it could publish. A connection
+// that paused is asked before it is given a post again. Its errors are as those of
+// Publish.
+type Prober interface {
+	Check(ctx context.Context) (post.Identity, error)
+}
+
 // A Looker is a Publisher that can say whether a post in doubt is live. Absent
 // means that sending again is safe; of a thread, it comes with the parts that
 // are live. An error decides nothing.

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -201,6 +202,13 @@ func (s *session) send(d post.Delivery) (*attempt, error) {
 		a.done = unsent(&d.Post)
 		return a, nil
 	}
+	if f := s.probe(pub); f != nil {
+		s.c.health.with(s.key, func(h *health) { a.done = s.c.cfg.down(f, &d.Post, s.c.cfg.Now(), h) })
+		return a, nil
+	}
+	if err := s.keepLease(); err != nil { // so may the probe
+		return nil, err
+	}
 	a.began = s.c.cfg.Now()
 	start := time.Now()
 	r, f, err := s.publish(pub, &a.delivery)
@@ -209,6 +217,24 @@ func (s *session) send(d post.Delivery) (*attempt, error) {
 		return nil, s.notRecorded(a, err)
 	}
 	return s.outcome(a, pub, r, f), nil
+}
+
+// probe asks a connection that paused since its last success how it is; nil when
+// it is well, has not paused, or cannot be asked. A post would be a dear question.
+func (s *session) probe(pub Publisher) *post.Failure {
+	paused := false
+	s.c.health.with(s.key, func(h *health) { paused = h.pauses > 0 })
+	p, ok := pub.(Prober)
+	if !paused || !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(s.c.calls, s.callTime())
+	defer cancel()
+	_, f := s.try(func() (post.Receipt, error) {
+		_, err := p.Check(ctx)
+		return post.Receipt{}, err
+	})
+	return f
 }
 
 // outcome decides what a call came to; nil when that has to be looked up.
