@@ -2,6 +2,7 @@ package publish
 
 import (
 	_ "embed"
+	"iter"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -22,6 +23,17 @@ var tlds = func() map[string]bool {
 
 // span is a range of bytes in a text.
 type span struct{ from, to int }
+
+// Links yields where in text each http or https URL begins and ends, in bytes.
+func Links(text string) iter.Seq2[int, int] {
+	return func(yield func(int, int) bool) {
+		for _, s := range linkSpans(text, false) {
+			if !yield(s.from, s.to) {
+				return
+			}
+		}
+	}
+}
 
 // linkSpans returns the URLs in text, in order, without overlap. A URL has http
 // or https and a host that ends in a known top-level domain; with bare, such a

@@ -75,6 +75,7 @@ func (c *Client) message(a *Answer) string {
 		Error            json.RawMessage `json:"error"`
 		ErrorDescription string          `json:"error_description"`
 		Message          string          `json:"message"`
+		Description      string          `json:"description"`
 		Detail           string          `json:"detail"`
 	}
 	if json.Unmarshal(a.Body, &words) == nil {
@@ -82,7 +83,8 @@ func (c *Client) message(a *Answer) string {
 		if json.Unmarshal(words.Error, &text) != nil {
 			text = ""
 		}
-		for _, s := range []string{text, words.ErrorDescription, words.Message, words.Detail} {
+		// Beside one of the others, "error" is a code.
+		for _, s := range []string{words.ErrorDescription, words.Message, words.Description, words.Detail, text} {
 			if s != "" {
 				return c.Shown(s)
 			}
