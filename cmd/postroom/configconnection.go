@@ -54,6 +54,7 @@ var drivers = []driver{
 	sandboxDriver, webhookDriver,
 	mastodonDriver, twitterDriver, linkedinDriver,
 	facebookDriver, instagramDriver, threadsDriver, tiktokDriver, youtubeDriver,
+	blueskyDriver,
 }
 
 // driverNames lists the drivers of this build.
