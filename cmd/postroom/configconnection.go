@@ -55,6 +55,7 @@ var drivers = []driver{
 	mastodonDriver, twitterDriver, linkedinDriver,
 	facebookDriver, instagramDriver, threadsDriver, tiktokDriver, youtubeDriver,
 	blueskyDriver,
+	telegramDriver,
 }
 
 // driverNames lists the drivers of this build.
