@@ -56,6 +56,7 @@ var drivers = []driver{
 	facebookDriver, instagramDriver, threadsDriver, tiktokDriver, youtubeDriver,
 	blueskyDriver,
 	telegramDriver,
+	matrixDriver,
 }
 
 // driverNames lists the drivers of this build.

@@ -37,6 +37,8 @@ var plan = []room{
 	{"publish/bluesky", []string{"post", "limits", "publish"}},
 	{"publish/telegram/telegramtest", []string{"publish/publishtest"}},
 	{"publish/telegram", []string{"post", "limits", "publish"}},
+	{"publish/matrix/matrixtest", []string{"publish/publishtest"}},
+	{"publish/matrix", []string{"post", "limits", "publish"}},
 	{"publish/mastodon/mastodontest", []string{"post", "publish/publishtest"}},
 	{"publish/mastodon", []string{"post", "limits", "publish"}},
 	{"publish/tiktok/tiktoktest", []string{"publish/publishtest"}},
@@ -76,7 +78,7 @@ var plan = []room{
 
 // forTests are packages that no other code may import than tests, and each
 // other.
-var forTests = []string{"publish/publishtest", "publish/mastodon/mastodontest", "publish/twitter/twittertest", "publish/linkedin/linkedintest", "publish/meta/metatest", "publish/tiktok/tiktoktest", "publish/youtube/youtubetest", "publish/bluesky/blueskytest", "publish/telegram/telegramtest", "internal/bench", "internal/house", "internal/killat"}
+var forTests = []string{"publish/publishtest", "publish/mastodon/mastodontest", "publish/twitter/twittertest", "publish/linkedin/linkedintest", "publish/meta/metatest", "publish/tiktok/tiktoktest", "publish/youtube/youtubetest", "publish/bluesky/blueskytest", "publish/telegram/telegramtest", "publish/matrix/matrixtest", "internal/bench", "internal/house", "internal/killat"}
 
 // builtPackage is what the go command says of a package.
 type builtPackage struct {

@@ -1,6 +1,7 @@
 package telegram_test
 
 import (
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -261,5 +262,18 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		if _, err := telegram.New(c); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
+	}
+}
+
+func TestTheWaitIsReadFromTheBody(t *testing.T) {
+	t.Parallel()
+	p, _ := publisher(t, &telegramtest.Server{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusTooManyRequests)
+		io.WriteString(w, `{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 90","parameters":{"retry_after":90}}`)
+	}), telegramtest.Chat)
+	d := delivery("x")
+	_, err := p.Publish(t.Context(), d, keep(&d))
+	if f, ok := err.(*post.Failure); !ok || f.Class != post.ClassRate || f.After != 90*time.Second || f.Scope != post.ScopeConnection {
+		t.Errorf("error %+v", err)
 	}
 }
