@@ -19,9 +19,11 @@ type entity struct {
 // parseMarks takes the marks out of text and returns what they say: *bold*,
 // _italic_, `code`, ```a block```, [words](https://example.com), and lines that
 // begin with "> " (CONTRACT §5.1). A mark without its partner, or in the middle of
-// a word, is text. Entities come in the order of their offsets.
+// a word, is text. Entities come in the order of their offsets. What is not UTF-8
+// is replaced first, as it is when it is sent: taking a mark from between two
+// halves of a character would move the offsets.
 func parseMarks(text string) (string, []entity) {
-	m := marker{in: text}
+	m := marker{in: strings.ToValidUTF8(text, "\ufffd")}
 	m.quotes()
 	slices.SortStableFunc(m.entities, func(a, b entity) int {
 		if a.Offset != b.Offset {
