@@ -13,7 +13,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -61,12 +60,8 @@ func New(c Config) (*Publisher, error) {
 		c.Server = DefaultServer
 	}
 	c.Server = strings.TrimSuffix(c.Server, "/")
-	u, err := url.Parse(c.Server)
-	if err != nil || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("bluesky %s: server: want one like %s", c.Connection, DefaultServer)
-	}
-	if !c.mayCall(u) {
-		return nil, fmt.Errorf("bluesky %s: server %s: want https, as the password goes to it", c.Connection, u.Host)
+	if err := publish.CheckServer(c.Server, c.PlainHTTP); err != nil {
+		return nil, fmt.Errorf("bluesky %s: server: %w, like %s", c.Connection, err, DefaultServer)
 	}
 	c.Identifier = strings.TrimPrefix(c.Identifier, "@")
 	if !strings.Contains(c.Identifier, ".") && !strings.HasPrefix(c.Identifier, "did:") {
@@ -82,13 +77,6 @@ func New(c Config) (*Publisher, error) {
 	p := &Publisher{config: c, now: c.Now, rules: publish.Rules{Limits: table, Media: c.Media}, login: login{turn: make(chan struct{}, 1)}}
 	p.client = publish.NewClient(publish.ClientOptions{Transport: c.Transport, Timeout: c.Timeout, Now: c.Now, Secrets: p.secrets})
 	return p, nil
-}
-
-// mayCall reports whether a secret may be sent to u.
-func (c *Config) mayCall(u *url.URL) bool {
-	ip := net.ParseIP(u.Hostname())
-	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	return u.Scheme == "https" || u.Scheme == "http" && (c.PlainHTTP || loopback)
 }
 
 // Validate checks c against Bluesky's limits: 300 graphemes and 3000 bytes.
@@ -150,20 +138,20 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 	text := publish.Compose(&d.Content, &p.rules.Limits)
 	if len(s.done.Record) == 0 || s.done.text() != text {
 		if err := s.freeze(ctx, text, d.Content.Media); err != nil {
-			return post.Receipt{}, unsent(err)
+			return post.Receipt{}, publish.Unsent(err)
 		}
 	}
 	in, err := p.session(ctx)
 	if err != nil {
-		return post.Receipt{}, unsent(err)
+		return post.Receipt{}, publish.Unsent(err)
 	}
-	body, err := json.Marshal(put{
+	r := publish.Request{Method: http.MethodPost, URL: "com.atproto.repo.putRecord"}
+	if err := r.AsJSON(put{
 		Repo: in.DID, Collection: collection, RecordKey: recordKey(d.Post.ID), Validate: true, Record: s.done.Record,
-	})
-	if err != nil {
-		return post.Receipt{}, &post.Failure{Class: post.ClassInvalid, Sent: post.SentNot, Message: fmt.Sprintf("the post cannot be written as JSON: %v", err)}
+	}); err != nil {
+		return post.Receipt{}, err
 	}
-	a, err := p.call(ctx, publish.Request{Method: http.MethodPost, URL: "com.atproto.repo.putRecord", Type: "application/json", Body: body})
+	a, err := p.call(ctx, r)
 	if err != nil {
 		return post.Receipt{}, err
 	}
@@ -298,13 +286,4 @@ func (p *Publisher) refusal(a *publish.Answer) *post.Failure {
 		f.Class = post.ClassLarge
 	}
 	return f
-}
-
-// unsent says of a failure before the record is written that the post was not
-// sent.
-func unsent(err error) error {
-	if f, ok := errors.AsType[*post.Failure](err); ok && f.Sent == post.SentMaybe {
-		f.Sent = post.SentNot
-	}
-	return err
 }

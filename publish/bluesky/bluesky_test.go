@@ -342,11 +342,11 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	good := bluesky.Config{Connection: connection, Identifier: "acme.bsky.social", Password: canary}
 	for want, change := range map[string]func(*bluesky.Config){
-		"":           func(*bluesky.Config) {},
-		"server":     func(c *bluesky.Config) { c.Server = "bsky.social" },
-		"want https": func(c *bluesky.Config) { c.Server = "http://pds.example" },
-		"identifier": func(c *bluesky.Config) { c.Identifier = "acme" },
-		"password":   func(c *bluesky.Config) { c.Password = nil },
+		"":                   func(*bluesky.Config) {},
+		"server":             func(c *bluesky.Config) { c.Server = "bsky.social" },
+		"server: want https": func(c *bluesky.Config) { c.Server = "http://pds.example" },
+		"identifier":         func(c *bluesky.Config) { c.Identifier = "acme" },
+		"password":           func(c *bluesky.Config) { c.Password = nil },
 	} {
 		c := good
 		change(&c)

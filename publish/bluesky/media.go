@@ -61,22 +61,13 @@ type sending struct {
 	done checkpoint
 }
 
-func (s *sending) checkpoint() error {
-	state, err := json.Marshal(s.done)
-	if err == nil {
-		err = s.save(nil, state)
-	}
-	if err != nil {
-		return &post.Failure{Class: post.ClassUnknown, Sent: post.SentNot, Message: fmt.Sprintf("save progress: %v", err), Err: err}
-	}
-	return nil
-}
+func (s *sending) checkpoint() error { return publish.SaveState(s.save, s.done) }
 
 // freeze uploads what is missing of media, and saves the record as it will be
 // sent, now and at each repeat.
 func (s *sending) freeze(ctx context.Context, text string, media []post.Media) error {
 	if len(media) > 0 && s.p.config.Media == nil {
-		return &post.Failure{Class: post.ClassInvalid, Sent: post.SentNot, Message: "this connection has no place to take media from"}
+		return publish.NoMediaRoom()
 	}
 	if len(s.done.Blobs) > len(media) {
 		s.done.Blobs = nil

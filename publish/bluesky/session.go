@@ -2,10 +2,8 @@ package bluesky
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -79,33 +77,31 @@ func (p *Publisher) renew(ctx context.Context, refused string) (session, error) 
 			return next, err
 		}
 	}
-	body, err := json.Marshal(map[string]string{"identifier": p.config.Identifier, "password": p.config.Password()})
-	if err != nil {
-		return session{}, &post.Failure{Class: post.ClassInvalid, Sent: post.SentNot, Message: "the log-in cannot be written as JSON"}
-	}
-	return p.open(ctx, p.config.Server, "createSession", "", body)
+	return p.open(ctx, p.config.Server, "createSession", "", map[string]string{"identifier": p.config.Identifier, "password": p.config.Password()})
 }
 
 // open makes one of the two calls that open a session, and keeps it.
-func (p *Publisher) open(ctx context.Context, server, method, token string, body []byte) (session, error) {
-	r := publish.Request{Method: http.MethodPost, URL: server + "/xrpc/com.atproto.server." + method, Token: token, Body: body}
-	if body != nil {
-		r.Type = "application/json"
+func (p *Publisher) open(ctx context.Context, server, method, token string, in map[string]string) (session, error) {
+	r := publish.Request{Method: http.MethodPost, URL: server + "/xrpc/com.atproto.server." + method, Token: token}
+	if in != nil {
+		if err := r.AsJSON(in); err != nil {
+			return session{}, err
+		}
 	}
 	a, err := p.client.Do(ctx, r)
 	if err != nil {
-		return session{}, unsent(err)
+		return session{}, publish.Unsent(err)
 	}
 	if a.Status != http.StatusOK {
 		f := p.refusal(a)
 		if f.Class == post.ClassAuth {
 			f.Message = "the log-in is refused: " + f.Message
 		}
-		return session{}, unsent(f)
+		return session{}, publish.Unsent(f)
 	}
 	var s session
 	if err := a.Decode(&s); err != nil || s.Access == "" || s.DID == "" {
-		return session{}, unsent(p.client.Doubt(a, errors.Join(err, errors.New("it opens no session"))))
+		return session{}, publish.Unsent(p.client.Doubt(a, errors.Join(err, errors.New("it opens no session"))))
 	}
 	s.at, s.server = a.At, p.home(&s, server)
 	p.login.mu.Lock()
@@ -121,8 +117,8 @@ func (p *Publisher) home(s *session, asked string) string {
 		if !strings.HasSuffix(service.ID, "#atproto_pds") || service.Type != "AtprotoPersonalDataServer" {
 			continue
 		}
-		u, err := url.Parse(service.Endpoint)
-		if err == nil && u.Host != "" && u.User == nil && p.config.mayCall(u) && (u.Scheme == "https" || strings.HasPrefix(asked, "http:")) {
+		secure := strings.HasPrefix(service.Endpoint, "https:") || strings.HasPrefix(asked, "http:")
+		if secure && publish.CheckServer(service.Endpoint, p.config.PlainHTTP) == nil {
 			return strings.TrimSuffix(service.Endpoint, "/")
 		}
 	}
@@ -137,7 +133,7 @@ func (p *Publisher) call(ctx context.Context, r publish.Request) (*publish.Answe
 	in, err := p.session(ctx)
 	for again := false; ; again = true {
 		if err != nil {
-			return nil, unsent(err)
+			return nil, publish.Unsent(err)
 		}
 		r.URL, r.Token = in.server+"/xrpc/"+method, in.Access
 		a, err2 := p.client.Do(ctx, r)

@@ -9,10 +9,8 @@ package matrix
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -52,12 +50,8 @@ type Publisher struct {
 // New returns a publisher. It calls nobody.
 func New(c Config) (*Publisher, error) {
 	c.Server = strings.TrimSuffix(c.Server, "/")
-	u, err := url.Parse(c.Server)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("matrix %s: server: want the URL of a homeserver, like https://matrix.org", c.Connection)
-	}
-	if ip := net.ParseIP(u.Hostname()); u.Scheme != "https" && !(u.Scheme == "http" && (c.PlainHTTP || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())) {
-		return nil, fmt.Errorf("matrix %s: server %s: want https, as the token goes with every call", c.Connection, u.Host)
+	if err := publish.CheckServer(c.Server, c.PlainHTTP); err != nil {
+		return nil, fmt.Errorf("matrix %s: server: %w, like https://matrix.org", c.Connection, err)
 	}
 	if c.Token == nil || c.Token() == "" {
 		return nil, fmt.Errorf("matrix %s: want an access_token", c.Connection)
@@ -101,11 +95,11 @@ func (p *Publisher) texts(c *post.Content) []string {
 func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.Save) (post.Receipt, error) {
 	room, err := p.openRoom(ctx)
 	if err != nil {
-		return post.Receipt{}, unsent(err)
+		return post.Receipt{}, publish.Unsent(err)
 	}
 	up := upload{p: p, save: save, state: readState(d.Post.State)}
 	if err := up.all(ctx, d.Content.Media); err != nil {
-		return post.Receipt{}, unsent(err)
+		return post.Receipt{}, publish.Unsent(err)
 	}
 	texts := p.texts(&d.Content)
 	if len(texts) == 0 {
@@ -123,13 +117,11 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 
 // send sends one event.
 func (p *Publisher) send(ctx context.Context, room, key string, event map[string]any) (post.Receipt, error) {
-	body, err := json.Marshal(event)
-	if err != nil {
-		return post.Receipt{}, &post.Failure{Class: post.ClassInvalid, Sent: post.SentNot, Message: fmt.Sprintf("the post cannot be written as JSON: %v", err)}
+	r := publish.Request{Method: http.MethodPut, URL: p.url("v3/rooms", room, "send/m.room.message", key), Token: p.config.Token()}
+	if err := r.AsJSON(event); err != nil {
+		return post.Receipt{}, err
 	}
-	a, err := p.client.Do(ctx, publish.Request{
-		Method: http.MethodPut, URL: p.url("v3/rooms", room, "send/m.room.message", key), Token: p.config.Token(), Type: "application/json", Body: body,
-	})
+	a, err := p.client.Do(ctx, r)
 	if err != nil {
 		return post.Receipt{}, err
 	}
@@ -191,14 +183,6 @@ func (p *Publisher) refusal(a *publish.Answer) *post.Failure {
 		f.Class = post.ClassLarge
 	}
 	return f
-}
-
-// unsent says of a failure before the first event that the post was not sent.
-func unsent(err error) error {
-	if f, ok := errors.AsType[*post.Failure](err); ok && f.Sent == post.SentMaybe {
-		f.Sent = post.SentNot
-	}
-	return err
 }
 
 // get reads JSON from an address. The answer is nil when none came.

@@ -203,11 +203,11 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	good := matrix.Config{Connection: connection, Server: "https://matrix.org", Token: func() string { return "syt_token" }, Room: "!room"}
 	for want, change := range map[string]func(*matrix.Config){
-		"":             func(*matrix.Config) {},
-		"server:":      func(c *matrix.Config) { c.Server = "matrix.org" },
-		"want https":   func(c *matrix.Config) { c.Server = "http://matrix.org" },
-		"access_token": func(c *matrix.Config) { c.Token = nil },
-		"room:":        func(c *matrix.Config) { c.Room = "news" },
+		"":                   func(*matrix.Config) {},
+		"server:":            func(c *matrix.Config) { c.Server = "matrix.org" },
+		"server: want https": func(c *matrix.Config) { c.Server = "http://matrix.org" },
+		"access_token":       func(c *matrix.Config) { c.Token = nil },
+		"room:":              func(c *matrix.Config) { c.Room = "news" },
 	} {
 		c := good
 		change(&c)

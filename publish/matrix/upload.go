@@ -80,7 +80,7 @@ type upload struct {
 // all uploads what is missing, each file with a checkpoint behind it.
 func (u *upload) all(ctx context.Context, media []post.Media) error {
 	if len(media) > 0 && u.p.config.Media == nil {
-		return &post.Failure{Class: post.ClassInvalid, Sent: post.SentNot, Message: "this connection has no place to take media from"}
+		return publish.NoMediaRoom()
 	}
 	if len(u.state.Media) > len(media) {
 		u.state = uploaded{}
@@ -91,12 +91,8 @@ func (u *upload) all(ctx context.Context, media []post.Media) error {
 			return err
 		}
 		u.state.Media = append(u.state.Media, got)
-		state, err := json.Marshal(u.state)
-		if err == nil {
-			err = u.save(nil, state)
-		}
-		if err != nil {
-			return &post.Failure{Class: post.ClassUnknown, Sent: post.SentNot, Message: fmt.Sprintf("save progress: %v", err), Err: err}
+		if err := publish.SaveState(u.save, u.state); err != nil {
+			return err
 		}
 	}
 	return nil

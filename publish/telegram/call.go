@@ -1,15 +1,11 @@
 package telegram
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"mime/multipart"
-	"net/textproto"
 	"slices"
 	"strings"
 
@@ -69,7 +65,7 @@ func (m *message) into(fields map[string]any, text, entities string) {
 // are open until close. The error is a *post.Failure of a post that was not sent.
 func (c *call) media(ctx context.Context, p *Publisher, media []post.Media, m message, s *settings) error {
 	if p.config.Media == nil {
-		return &post.Failure{Class: post.ClassInvalid, Sent: post.SentNot, Message: "this connection has no place to take media from"}
+		return publish.NoMediaRoom()
 	}
 	var album []map[string]any
 	for i, ref := range media {
@@ -118,66 +114,36 @@ func (c *call) close() {
 	}
 }
 
-// request writes the call for a chat: as JSON, or with files as a form that holds
-// none of them in memory. It can be written anew.
+// request writes the call for a chat: as JSON, or with files as a form. It can be
+// written anew. The error is a *post.Failure of a post that was not sent.
 func (c *call) request(chat string) (publish.Request, error) {
 	c.fields["chat_id"] = chat
+	r := publish.Request{URL: c.method}
 	if len(c.files) == 0 {
-		body, err := json.Marshal(c.fields)
-		return publish.Request{URL: c.method, Type: "application/json", Body: body}, err
+		return r, r.AsJSON(c.fields)
 	}
-	var f form
-	f.w = multipart.NewWriter(&f.head)
+	form := publish.NewForm()
 	for _, name := range slices.Sorted(maps.Keys(c.fields)) {
-		if err := f.field(name, c.fields[name]); err != nil {
-			return publish.Request{}, err
+		text, ok := c.fields[name].(string)
+		if !ok { // everything else goes as JSON
+			body, err := json.Marshal(c.fields[name])
+			if err != nil {
+				return r, notWritten(err)
+			}
+			text = string(body)
 		}
+		form.Field(name, text)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.files)) {
-		if err := f.file(name, c.files[name]); err != nil {
-			return publish.Request{}, err
+		if _, err := c.files[name].Seek(0, io.SeekStart); err != nil {
+			return r, notWritten(err)
 		}
+		form.File(name, c.files[name])
 	}
-	err := f.w.Close()
-	f.flush()
-	return publish.Request{URL: c.method, Type: f.w.FormDataContentType(), Stream: io.MultiReader(f.parts...), Size: f.size}, err
+	form.Send(&r)
+	return r, nil
 }
 
-// form is a multipart body in parts.
-type form struct {
-	head  bytes.Buffer // what is written and not yet a part
-	w     *multipart.Writer
-	parts []io.Reader
-	size  int64
-}
-
-func (f *form) flush() {
-	f.parts = append(f.parts, bytes.NewReader(bytes.Clone(f.head.Bytes())))
-	f.size += int64(f.head.Len())
-	f.head.Reset()
-}
-
-// field writes text as it is, and everything else as JSON.
-func (f *form) field(name string, v any) error {
-	if text, ok := v.(string); ok {
-		return f.w.WriteField(name, text)
-	}
-	text, err := json.Marshal(v)
-	return errors.Join(err, f.w.WriteField(name, string(text)))
-}
-
-func (f *form) file(name string, file *publish.MediaFile) error {
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	if _, err := f.w.CreatePart(textproto.MIMEHeader{
-		"Content-Disposition": {multipart.FileContentDisposition(name, file.Name)},
-		"Content-Type":        {file.Type},
-	}); err != nil {
-		return err
-	}
-	f.flush()
-	f.parts = append(f.parts, io.LimitReader(file, file.Size))
-	f.size += file.Size
-	return nil
+func notWritten(err error) error {
+	return &post.Failure{Class: post.ClassInvalid, Sent: post.SentNot, Message: fmt.Sprintf("the message cannot be written: %v", err)}
 }

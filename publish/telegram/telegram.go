@@ -12,9 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -63,12 +61,8 @@ func New(c Config) (*Publisher, error) {
 		c.Server = DefaultServer
 	}
 	c.Server = strings.TrimSuffix(c.Server, "/")
-	u, err := url.Parse(c.Server)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("telegram %s: server: want one like %s", c.Connection, DefaultServer)
-	}
-	if ip := net.ParseIP(u.Hostname()); u.Scheme != "https" && !(u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())) {
-		return nil, fmt.Errorf("telegram %s: server %s: want https, as the token goes with every call", c.Connection, u.Host)
+	if err := publish.CheckServer(c.Server, false); err != nil {
+		return nil, fmt.Errorf("telegram %s: server: %w, like %s", c.Connection, err, DefaultServer)
 	}
 	if c.Token == nil || !tokenForm.MatchString(c.Token()) {
 		return nil, fmt.Errorf("telegram %s: bot_token: want the token of a bot as BotFather gave it, digits, a colon and letters", c.Connection)
@@ -203,7 +197,7 @@ func (p *Publisher) send(ctx context.Context, c *call) (post.Receipt, error) {
 	for again := false; ; again = true {
 		r, err := c.request(p.currentChat())
 		if err != nil {
-			return post.Receipt{}, &post.Failure{Class: post.ClassInvalid, Sent: post.SentNot, Message: fmt.Sprintf("the message cannot be written: %v", err)}
+			return post.Receipt{}, err
 		}
 		a, err := p.do(ctx, r)
 		if err != nil {
@@ -295,11 +289,11 @@ func (p *Publisher) refusal(a *publish.Answer) *post.Failure {
 
 // get calls a method that changes nothing and reads its result.
 func (p *Publisher) get(ctx context.Context, method string, in map[string]any, result any) error {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return &post.Failure{Class: post.ClassInvalid, Sent: post.SentNot, Message: "the call cannot be written as JSON"}
+	r := publish.Request{URL: method}
+	if err := r.AsJSON(in); err != nil {
+		return err
 	}
-	a, err := p.do(ctx, publish.Request{URL: method, Type: "application/json", Body: body})
+	a, err := p.do(ctx, r)
 	if err != nil {
 		return err
 	}

@@ -251,11 +251,11 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	good := telegram.Config{Connection: connection, Token: func() string { return token }, Chat: "@acme_news"}
 	for want, change := range map[string]func(*telegram.Config){
-		"":           func(*telegram.Config) {},
-		"server:":    func(c *telegram.Config) { c.Server = "api.telegram.org" },
-		"want https": func(c *telegram.Config) { c.Server = "http://api.telegram.example" },
-		"bot_token:": func(c *telegram.Config) { c.Token = func() string { return "x" } },
-		"chat:":      func(c *telegram.Config) { c.Chat = "acme" },
+		"":                   func(*telegram.Config) {},
+		"server:":            func(c *telegram.Config) { c.Server = "api.telegram.org" },
+		"server: want https": func(c *telegram.Config) { c.Server = "http://api.telegram.example" },
+		"bot_token:":         func(c *telegram.Config) { c.Token = func() string { return "x" } },
+		"chat:":              func(c *telegram.Config) { c.Chat = "acme" },
 	} {
 		c := good
 		change(&c)
