@@ -57,6 +57,7 @@ var drivers = []driver{
 	blueskyDriver,
 	telegramDriver,
 	matrixDriver,
+	discordDriver,
 }
 
 // driverNames lists the drivers of this build.
