@@ -317,7 +317,7 @@ var platforms = []PlatformLimits{
 	{
 		Platform: "slack", Name: "Slack",
 		Text:   TextLimit{Max: 40000, Count: TextCodePoints},
-		Media:  MediaLimit{Images: mediaAny, Videos: mediaAny, Mixed: true},
+		Media:  MediaLimit{Images: 20, Videos: 20, Mixed: true, Alt: 2000}, // a message has 50 blocks, and its text needs some
 		Source: "docs.slack.dev chat.postMessage, 2026",
 	},
 	{

@@ -52,12 +52,8 @@ type site struct {
 // drivers are those of this build. Each has its own file.
 var drivers = []driver{
 	sandboxDriver, webhookDriver,
-	mastodonDriver, twitterDriver, linkedinDriver,
-	facebookDriver, instagramDriver, threadsDriver, tiktokDriver, youtubeDriver,
-	blueskyDriver,
-	telegramDriver,
-	matrixDriver,
-	discordDriver,
+	blueskyDriver, discordDriver, facebookDriver, instagramDriver, linkedinDriver, mastodonDriver, matrixDriver, slackDriver, telegramDriver,
+	threadsDriver, tiktokDriver, twitterDriver, youtubeDriver,
 }
 
 // driverNames lists the drivers of this build.

@@ -56,6 +56,8 @@ var plan = []room{
 	{"publish/twitter", []string{"post", "limits", "publish"}},
 	{"publish/discord/discordtest", []string{"publish/publishtest"}},
 	{"publish/discord", []string{"post", "limits", "publish"}},
+	{"publish/slack/slacktest", []string{"publish/publishtest"}},
+	{"publish/slack", []string{"post", "limits", "publish"}},
 	{"publish/webhook", []string{"post", "limits", "publish"}},
 	{"publish/sandbox", []string{"post", "limits", "publish"}},
 	{"publish/oauth", []string{"post", "publish"}},
