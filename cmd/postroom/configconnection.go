@@ -52,8 +52,9 @@ type site struct {
 // drivers are those of this build. Each has its own file.
 var drivers = []driver{
 	sandboxDriver, webhookDriver,
-	blueskyDriver, discordDriver, facebookDriver, instagramDriver, linkedinDriver, mastodonDriver, matrixDriver, slackDriver, telegramDriver,
-	threadsDriver, tiktokDriver, twitterDriver, youtubeDriver,
+	blueskyDriver, discordDriver, facebookDriver, instagramDriver, linkedinDriver, mastodonDriver,
+	matrixDriver, slackDriver, telegramDriver, threadsDriver, tiktokDriver, twitterDriver,
+	wordpressDriver, youtubeDriver,
 }
 
 // driverNames lists the drivers of this build.
