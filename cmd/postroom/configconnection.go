@@ -53,8 +53,8 @@ type site struct {
 var drivers = []driver{
 	sandboxDriver, webhookDriver,
 	blueskyDriver, discordDriver, facebookDriver, instagramDriver, linkedinDriver, mastodonDriver,
-	matrixDriver, slackDriver, telegramDriver, threadsDriver, tiktokDriver, twitterDriver,
-	wordpressDriver, youtubeDriver,
+	matrixDriver, pinterestDriver, slackDriver, telegramDriver, threadsDriver, tiktokDriver,
+	twitterDriver, wordpressDriver, youtubeDriver,
 }
 
 // driverNames lists the drivers of this build.

@@ -58,6 +58,8 @@ var plan = []room{
 	{"publish/discord", []string{"post", "limits", "publish"}},
 	{"publish/slack/slacktest", []string{"publish/publishtest"}},
 	{"publish/slack", []string{"post", "limits", "publish"}},
+	{"publish/pinterest/pinteresttest", []string{"publish/publishtest"}},
+	{"publish/pinterest", []string{"post", "limits", "publish"}},
 	{"publish/wordpress/wordpresstest", []string{"publish/publishtest"}},
 	{"publish/wordpress", []string{"post", "limits", "publish"}},
 	{"publish/webhook", []string{"post", "limits", "publish"}},
