@@ -53,8 +53,8 @@ type site struct {
 var drivers = []driver{
 	sandboxDriver, webhookDriver,
 	blueskyDriver, discordDriver, facebookDriver, instagramDriver, linkedinDriver, mastodonDriver,
-	matrixDriver, pinterestDriver, slackDriver, telegramDriver, threadsDriver, tiktokDriver,
-	twitterDriver, wordpressDriver, youtubeDriver,
+	matrixDriver, pinterestDriver, postpostDriver, slackDriver, telegramDriver, threadsDriver,
+	tiktokDriver, twitterDriver, wordpressDriver, youtubeDriver,
 }
 
 // driverNames lists the drivers of this build.
@@ -208,7 +208,7 @@ func (v value) connection() (c ConnectionConfig, ok bool) {
 			Hint: "add driver: one of " + strings.Join(driverNames(), ", "),
 		})
 	case d.only != "" && c.ID.Platform() != d.only:
-		present["driver"].problem(post.Problem{Got: d.name, Want: fmt.Sprintf("a driver for %s: %s serves %s connections only", c.ID.Platform(), d.name, d.only), Hint: "sandbox and webhook serve all"})
+		present["driver"].problem(post.Problem{Got: d.name, Want: fmt.Sprintf("a driver for %s: %s serves %s connections only", c.ID.Platform(), d.name, d.only), Hint: "sandbox, webhook and postpost serve all"})
 	default:
 		c.Driver = d.name
 		v.checkDriver(d, &c, present)

@@ -58,6 +58,8 @@ var plan = []room{
 	{"publish/discord", []string{"post", "limits", "publish"}},
 	{"publish/slack/slacktest", []string{"publish/publishtest"}},
 	{"publish/slack", []string{"post", "limits", "publish"}},
+	{"publish/postpost/postposttest", []string{"publish/publishtest"}},
+	{"publish/postpost", []string{"post", "limits", "publish"}},
 	{"publish/pinterest/pinteresttest", []string{"publish/publishtest"}},
 	{"publish/pinterest", []string{"post", "limits", "publish"}},
 	{"publish/wordpress/wordpresstest", []string{"publish/publishtest"}},
@@ -89,9 +91,6 @@ var plan = []room{
 func forTests(name string) bool {
 	return strings.HasSuffix(name, "test") || slices.Contains([]string{"internal/bench", "internal/house", "internal/killat"}, name)
 }
-
-// forTests are packages that no other code may import than tests, and each
-// other.
 
 // builtPackage is what the go command says of a package.
 type builtPackage struct {
