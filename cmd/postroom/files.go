@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,8 +22,9 @@ import (
 
 func (a *app) initCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "init [DIR]", Short: "Lay out a room: config, folders, samples", Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		Use: "init [DIR]", Short: "Lay out a room: config, folders, samples, a key of the HTTP API", Args: cobra.MaximumNArgs(1),
+		Long: "Lay out a room: a commented config, folders, samples to try, and a key of the HTTP API for\nthe first account, which is shown this one time. What exists stays as it is.",
+		RunE: func(c *cobra.Command, args []string) error {
 			dir := a.path(a.dir)
 			if len(args) == 1 {
 				dir = a.path(args[0])
@@ -30,15 +33,47 @@ func (a *app) initCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(map[string]any{"room": dir, "made": made}, func(w io.Writer) {
+			view := initView{Room: dir, Made: made}
+			if slices.Contains(made, configName) {
+				if view.Key, err = a.firstKey(c.Context(), dir); err != nil {
+					return fmt.Errorf("make a key of the HTTP API: %w", err)
+				}
+			}
+			return a.print(view, func(w io.Writer) {
 				if len(made) == 0 {
 					fmt.Fprintf(w, "%s is a room already: nothing was changed\n", dir)
 					return
 				}
-				fmt.Fprintf(w, "a room in %s\n  its config: %s\n  next: postroom run --room %s\n", dir, filepath.Join(dir, configName), dir)
+				fmt.Fprintf(w, "a room in %s\n  its config: %s\n", dir, filepath.Join(dir, configName))
+				if k := view.Key; k != nil {
+					fmt.Fprintf(w, "  a key of the HTTP API for %s, not shown again: %s\n", k.Account, k.Key)
+				}
+				fmt.Fprintf(w, "  next: postroom run --room %s\n", dir)
 			})
 		},
 	}
+}
+
+// initView is what init made.
+type initView struct {
+	Room string      `json:"room"`
+	Made []string    `json:"made"`
+	Key  *newKeyView `json:"key,omitempty"`
+}
+
+// firstKey makes a key of the first account of a new room. A store that was there
+// before the config keeps its keys, and gets no other.
+func (a *app) firstKey(ctx context.Context, dir string) (key *newKeyView, err error) {
+	r, err := openRoom(ctx, dir, roomOptions{env: a.env, log: slog.New(slog.DiscardHandler), who: "postroom init"})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	if have, err := r.store.APIKeys(ctx, ""); err != nil || len(have) > 0 {
+		return nil, err
+	}
+	made, err := r.newKey(ctx, r.accounts("")[0].ID, "Default")
+	return &made, err
 }
 
 func (a *app) checkCommand() *cobra.Command {

@@ -21,7 +21,7 @@ func (a *app) keysCommand() *cobra.Command {
 	return c
 }
 
-// newKeyView is a key as `keys new` shows it: the only time that it is shown.
+// newKeyView is a key as whoever makes it is shown it, that one time.
 type newKeyView struct {
 	post.APIKey
 	Key string `json:"key"`
@@ -45,22 +45,15 @@ func (a *app) keysNewCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				key, stored, err := api.NewKey(r.now(), acc, name)
-				if err != nil {
-					return err
-				}
-				err = r.store.AddAPIKey(c.Context(), stored, api.MostKeys)
-				if errors.Is(err, post.ErrFull) {
-					return &hinted{fmt.Errorf("account %s has %d keys in use, as many as it may", acc, api.MostKeys), "revoke one: `postroom keys list` shows them"}
-				}
+				key, err := r.newKey(c.Context(), acc, name)
 				if err != nil {
 					return err
 				}
 				if may, _ := r.apiAccount(acc); !may.Plan.API {
 					a.notef("plan %s has no API access: the key opens nothing until the account says api_access: true", may.Plan.Name)
 				}
-				return a.print(newKeyView{stored, key}, func(w io.Writer) {
-					fmt.Fprintln(w, key)
+				return a.print(key, func(w io.Writer) {
+					fmt.Fprintln(w, key.Key)
 					a.notef("a key of %s, called %s: keep it now, it is not shown again", acc, name)
 				})
 			})
@@ -68,6 +61,19 @@ func (a *app) keysNewCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&account, "account", "", "whose key; default: the only account")
 	return c
+}
+
+// newKey makes a key of an account.
+func (r *room) newKey(ctx context.Context, acc post.AccountID, name string) (newKeyView, error) {
+	key, stored, err := api.NewKey(r.now(), acc, name)
+	if err != nil {
+		return newKeyView{}, err
+	}
+	err = r.store.AddAPIKey(ctx, stored, api.MostKeys)
+	if errors.Is(err, post.ErrFull) {
+		return newKeyView{}, &hinted{fmt.Errorf("account %s has %d keys in use, as many as it may", acc, api.MostKeys), "revoke one: `postroom keys list` shows them"}
+	}
+	return newKeyView{stored, key}, err
 }
 
 // oneAccount returns the account of that name, or the only one for "".
