@@ -27,8 +27,14 @@ var (
 	ErrNewer = errors.New("the store was written by a newer postroom")
 )
 
-// format is the version of the layout in keys.go.
-const format = 1
+// format is the version of the layout in keys.go and of the records. It is raised
+// when a program that knows the version before could not read, or would misread,
+// what this one writes: that one must say so rather than call a record damaged.
+//
+//	1  groups, imports, rows, usage, connections
+//	2  media with its pin, UIDs and revisions of rows, keys of the API, answers to
+//	   named requests, jobs, webhooks
+const format = 2
 
 // Options are what a store is opened with; the zero value will do.
 type Options struct {
@@ -203,18 +209,34 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+// formatOf returns the format of a store. One that this program does not know
+// wraps [ErrNewer].
+func formatOf(tx *bolt.Tx) (byte, error) {
+	meta := tx.Bucket(bucketMeta)
+	if meta == nil {
+		return 0, errors.New("not a postroom store")
+	}
+	v := meta.Get(metaFormat)
+	if len(v) != 1 || v[0] > format {
+		return 0, fmt.Errorf("%w: format %v, this program knows %d", ErrNewer, v, format)
+	}
+	return v[0], nil
+}
+
 // load reads what the store must know in memory, and voids all leases.
 func (s *Store) load() error {
 	if _, err := rand.Read(s.ids.machine[:]); err != nil {
 		return err
 	}
 	return s.db.Update(func(tx *bolt.Tx) error {
-		meta := tx.Bucket(bucketMeta)
-		if meta == nil {
-			return errors.New("not a postroom store")
+		was, err := formatOf(tx)
+		if err != nil {
+			return err
 		}
-		if v := meta.Get(metaFormat); len(v) != 1 || v[0] > format {
-			return fmt.Errorf("%w: format %v, this program knows %d", ErrNewer, v, format)
+		if was < format {
+			if err := tx.Bucket(bucketMeta).Put(metaFormat, []byte{format}); err != nil {
+				return err
+			}
 		}
 		for _, name := range buckets {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {

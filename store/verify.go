@@ -31,7 +31,8 @@ func (s *Store) Verify(ctx context.Context) []error {
 	return faults
 }
 
-// VerifyFile does what Verify does on a file that is not in use. A damaged file
+// VerifyFile does what Verify does on a file that is not in use. One of an older
+// format may lack what the next [Open] adds; a newer one wraps [ErrNewer]. A damaged file
 // can kill the process that reads it: run it in a child with a memory limit.
 func VerifyFile(ctx context.Context, path string) error {
 	db, err := openRead(path)
@@ -40,8 +41,12 @@ func VerifyFile(ctx context.Context, path string) error {
 	}
 	var faults []error
 	err = db.View(func(tx *bolt.Tx) error {
+		at, err := formatOf(tx)
+		if err != nil {
+			return err
+		}
 		for _, name := range buckets {
-			if tx.Bucket(name) == nil {
+			if at == format && tx.Bucket(name) == nil {
 				return fmt.Errorf("bucket %s is missing", name)
 			}
 		}
@@ -223,7 +228,11 @@ func openSum(conn uint32, due time.Time, id post.ID, at int) uint64 {
 }
 
 func each(tx *bolt.Tx, bucket []byte, fault func(string, ...any), fn func(k, v []byte)) {
-	err := tx.Bucket(bucket).ForEach(func(k, v []byte) error {
+	b := tx.Bucket(bucket)
+	if b == nil {
+		return // an older format has none of these
+	}
+	err := b.ForEach(func(k, v []byte) error {
 		fn(k, v)
 		return nil
 	})

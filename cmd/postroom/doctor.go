@@ -163,6 +163,10 @@ func (a *app) examineStore(ctx context.Context, db string, add func(string, erro
 		add("store", err, "", "try again when that has ended, or stop it")
 		return
 	}
+	if err != nil && strings.Contains(err.Error(), store.ErrNewer.Error()) {
+		add("store", err, "", "use that postroom, or restore a backup of this one's")
+		return
+	}
 	add("store", err, "opened and checked in a process of its own", "stop postroom, keep the file, and restore the last backup")
 }
 
