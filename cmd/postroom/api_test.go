@@ -153,3 +153,15 @@ func TestADoubleSlashReachesTheAPI(t *testing.T) {
 		}
 	}
 }
+
+// CONTRACT §0: a base URL that is a little wrong is told so in JSON, which clients
+// read.
+func TestWhatIsNotThereIsToldInJSON(t *testing.T) {
+	t.Parallel()
+	s := serveRoom(t, twoSandboxes)
+	for _, path := range []string{"/api", "/api/", "/api/v1", "/api/v1/", "/api/create-post", "/api/v2/create-post", "/api/v1/create-post/x"} {
+		if status, body := s.ask(t, "POST", path, `{}`); status != 404 || !strings.HasPrefix(body, `{"error":"Not found"`) {
+			t.Errorf("%s: got %d %s", path, status, body)
+		}
+	}
+}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/postroom/postroom/api"
 	"github.com/postroom/postroom/publish"
 )
 
@@ -46,8 +45,11 @@ func (d *daemon) handler() http.Handler {
 	mux.HandleFunc("GET "+publish.LinkPath, d.room.media.ServeLink)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, api.Prefix+"/") {
-			d.api.ServeHTTP(w, r) // a mux would redirect double slashes, and clients then lose their body
+		if r.URL.Path == "/api" || strings.HasPrefix(r.URL.Path, "/api/") {
+			// It says in JSON what is not there, for a base URL that is a little
+			// wrong too. A mux would redirect double slashes, and clients then lose
+			// their body.
+			d.api.ServeHTTP(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)
