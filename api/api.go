@@ -136,9 +136,10 @@ type Settings struct {
 // An API answers requests. Its methods may be called at the same time.
 type API struct {
 	Config
-	mux    *http.ServeMux
-	flight flight
-	queued chan struct{} // there may be a job to do
+	mux     *http.ServeMux
+	flight  flight
+	doorman doorman
+	queued  chan struct{} // there may be a job to do
 }
 
 // New makes an API of its parts.

@@ -71,7 +71,7 @@ func (a *API) authenticate(r *http.Request) (Account, post.APIKey, error) {
 	hash := sha256.Sum256([]byte(given))
 	same := subtle.ConstantTimeCompare(hash[:], key.Hash[:]) == 1
 	if err != nil || !same || !key.RevokedAt.IsZero() {
-		return Account{}, key, &Error{Status: http.StatusUnauthorized, Text: "Invalid API key", Code: "INVALID_API_KEY"}
+		return Account{}, key, a.wrongKey(r)
 	}
 	acc, ok := a.Account(key.Account)
 	if !ok {

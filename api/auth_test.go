@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -73,6 +74,63 @@ func TestARevokedKeyOpensNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.do("GET", "/get-post/x", "").wantError(401, "Invalid API key")
+}
+
+// RELIABILITY §3.1: wrong keys are counted by the address they come from; a right
+// one always opens, for behind a proxy all come from one (CONTRACT §0: no 429 on
+// normal paths).
+func TestTooManyWrongKeysFromOneAddressAreToldToWait(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	from := func(addr, key string) *httptest.ResponseRecorder {
+		req := httptest.NewRequest("GET", api.Prefix+"/list-posts", nil)
+		req.RemoteAddr = addr
+		req.Header.Set("x-api-key", key)
+		w := httptest.NewRecorder()
+		d.api.ServeHTTP(w, req)
+		fits(t, "GET", "/list-posts", answer{t, w.Code, w.Body.String(), w.Header()})
+		return w
+	}
+	const one, wrong = "203.0.113.7:1000", "sk_nobody.00"
+	for i := range 20 {
+		if w := from(one, wrong); w.Code != 401 {
+			t.Fatalf("wrong key %d: %d %s", i+1, w.Code, w.Body)
+		}
+	}
+	for range 3 {
+		w := from("203.0.113.7:2000", wrong)
+		if w.Code != 429 || w.Header().Get("Retry-After") != "3" || !strings.Contains(w.Body.String(), `"error":"Invalid API key"`) {
+			t.Errorf("the next: %d, Retry-After %q, %s", w.Code, w.Header().Get("Retry-After"), w.Body)
+		}
+	}
+	for _, c := range []struct {
+		name, addr, key string
+		want            int
+	}{
+		{"a right key from there", one, d.key, 200},
+		{"another address", "203.0.113.8:1000", wrong, 401},
+		{"no key", one, "", 401},
+		{"an address that cannot be read", "@", wrong, 401},
+	} {
+		if w := from(c.addr, c.key); w.Code != c.want {
+			t.Errorf("%s: %d, want %d", c.name, w.Code, c.want)
+		}
+	}
+	d.forward(3 * time.Second)
+	if a, b := from(one, wrong).Code, from(one, wrong).Code; a != 401 || b != 429 {
+		t.Errorf("after 3 s: %d and %d, want one 401 and then 429", a, b)
+	}
+	d.set.StrictCompat = true
+	if w := from(one, wrong); w.Code != 401 {
+		t.Errorf("the original has no 429: %d", w.Code)
+	}
+	d.set.StrictCompat = false
+	for i := range 20 {
+		from(fmt.Sprintf("[2001:db8::%x]:1", i), wrong)
+	}
+	if w := from("[2001:db8::ffff]:1", wrong); w.Code != 429 {
+		t.Errorf("another address of the same IPv6 network: %d, want 429", w.Code)
+	}
 }
 
 func TestAKeyHasTheFormThatClientsCheck(t *testing.T) {

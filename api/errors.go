@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/postroom/postroom/post"
 )
@@ -17,6 +19,8 @@ type Error struct {
 	Code    string // machine-readable
 	Message string // for people; default Text
 	Body    any    // when not nil, the whole body in place of the others
+
+	RetryAfter time.Duration // when to come again; 0 says nothing of it
 }
 
 func (e *Error) Error() string { return e.Text }
@@ -55,6 +59,9 @@ func (a *API) writeError(w http.ResponseWriter, r *http.Request, err error, fail
 			a.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "route", r.Pattern, "err", err)
 		}
 		e = &Error{Status: http.StatusInternalServerError, Text: failed, Code: "INTERNAL"}
+	}
+	if e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
 	}
 	switch {
 	case e.Body != nil:
