@@ -7,6 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/postroom/postroom/api"
 	"github.com/postroom/postroom/intake"
@@ -87,6 +90,49 @@ func (c *connection) check(ctx context.Context) (post.Identity, error) {
 		c.identity.Store(&who)
 	}
 	return who, err
+}
+
+// meetEvery is how often connections that did not say yet whose they are are
+// asked again.
+const meetEvery = time.Hour
+
+// meetConnections asks connections whose they are, so that those who list them
+// through the API are told names: at the start, when the config changed, and later
+// those that did not answer.
+func (d *daemon) meetConnections(ctx context.Context) error {
+	for {
+		d.room.meet(ctx)
+		timer := time.NewTimer(meetEvery)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-d.reloaded:
+			timer.Stop()
+		case <-timer.C:
+		}
+	}
+}
+
+// meet asks the connections that nobody asked yet whose they are. Webhooks are
+// left alone: asking one is a call that its receiver did not expect.
+func (r *room) meet(ctx context.Context) {
+	var g errgroup.Group
+	g.SetLimit(8)
+	for _, c := range r.connections("", nil) {
+		if c.driver == webhookDriver.name || c.identity.Load() != nil {
+			continue
+		}
+		g.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+			defer cancel()
+			if _, err := c.check(ctx); err != nil && ctx.Err() == nil {
+				r.log.WarnContext(ctx, "a connection does not say whose it is", "account", c.account, "connection", c.id, "err", err)
+			}
+			return nil
+		})
+	}
+	g.Wait() // they return nothing
 }
 
 // takeUpload takes a file that came through the API, as one that was dropped in

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/postroom/postroom/api"
 	"github.com/postroom/postroom/post"
+	"github.com/postroom/postroom/publish/mastodon/mastodontest"
 )
 
 // served is a room with an HTTP API on loopback, and a key to it.
@@ -163,5 +165,38 @@ func TestWhatIsNotThereIsToldInJSON(t *testing.T) {
 		if status, body := s.ask(t, "POST", path, `{}`); status != 404 || !strings.HasPrefix(body, `{"error":"Not found"`) {
 			t.Errorf("%s: got %d %s", path, status, body)
 		}
+	}
+}
+
+// CONTRACT §2.6: clients show username to people.
+func TestConnectionsAreListedByTheNamesThatThePlatformsGive(t *testing.T) {
+	t.Parallel()
+	platform := httptest.NewServer(mastodontest.New())
+	defer platform.Close()
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("a webhook was called, and nothing was due")
+	}))
+	defer receiver.Close()
+	s := serveRoom(t, `
+timezone: UTC
+accounts:
+  acme:
+    connections:
+      - {id: mastodon-1, server: "`+platform.URL+`", token: a-token-of-some-length, allow_http: true}
+      - {id: webhook-1, url: "`+receiver.URL+`", secret: a-secret-of-more-than-24-bytes, allow_private: true}
+`)
+	list := func() string {
+		status, body := s.ask(t, "GET", "/api/v1/platform-connections", "")
+		if status != 200 {
+			t.Fatalf("got %d %s", status, body)
+		}
+		return body
+	}
+	if body := list(); !strings.Contains(body, `"username":"1"`) {
+		t.Errorf("before anybody asked: %s", body)
+	}
+	s.meet(t.Context())
+	if body := list(); !strings.Contains(body, `"username":"@acme@social.example","displayName":"Acme"`) || !strings.Contains(body, `"platformId":"webhook-1","platform":"webhook","username":"1"`) {
+		t.Errorf("after: %s", body)
 	}
 }

@@ -54,10 +54,11 @@ type daemon struct {
 	inbox      *inbox.Inbox
 	api        *api.API
 	startedAt  time.Time
+	reloaded   chan struct{} // the config changed, and not everybody knows
 }
 
 func newDaemon(r *room) *daemon {
-	d := &daemon{room: r, startedAt: r.now(), metrics: newMetrics(r.store, r.log)}
+	d := &daemon{room: r, startedAt: r.now(), metrics: newMetrics(r.store, r.log), reloaded: make(chan struct{}, 1)}
 	r.onTake = d.metrics.took
 	d.dispatcher = dispatch.New(r.store, r.publisherFor, r.dispatchConfig(d.metrics))
 	d.inbox = inbox.New(r.inboxConfig(), &taker{room: r}, r.log)
@@ -135,6 +136,7 @@ func (d *daemon) run(ctx context.Context, a *app) error {
 	g.Go(func() error { return d.reloadOnHangup(ctx) })
 	if ln != nil {
 		g.Go(func() error { return d.api.Run(ctx) })
+		g.Go(func() error { return d.meetConnections(ctx) })
 		g.Go(func() error { return d.serveHTTP(ctx, ln) })
 	}
 	g.Go(func() error {
@@ -212,6 +214,10 @@ func (d *daemon) reloadOnHangup(ctx context.Context) error {
 				continue
 			}
 			d.room.log.Info("config reloaded")
+			select {
+			case d.reloaded <- struct{}{}:
+			default:
+			}
 		}
 	}
 }
