@@ -262,8 +262,8 @@ func (c *call) platformSettings(f fields, conns []post.ConnectionID) (json.RawMe
 // givenSettings reads platformSettings: an object, or a text that holds one.
 func (c *call) givenSettings(f fields) (fields, error) {
 	v := f["platformSettings"]
-	if len(v) == 0 || string(v) == "null" && !c.set.StrictCompat {
-		return nil, nil // D15: typed clients write null for nothing
+	if len(v) == 0 || !c.set.StrictCompat && (string(v) == "null" || string(v) == `""`) {
+		return nil, nil // D15: typed clients write null for nothing, and forms ""
 	}
 	if s, ok := asText(v); ok {
 		if v = bytes.TrimSpace([]byte(s)); !json.Valid(v) {

@@ -121,7 +121,13 @@ func TestCreatePostAnswers(t *testing.T) {
 	got.ok().into(&made)
 	got.want(200, `{"success":true,"postGroupId":"`+made.PostGroupID+`"}`)
 	d.do("POST", "/create-post", `{"content":"x","platforms":["bluesky-did:plc:abc"]}`).want(400, `{"error":"Invalid platform ID format: bluesky-did:plc:abc"}`)
-	d.do("POST", "/create-post", `{"content":"x","platforms":["mastodon-1"],"platformSettings":null}`).want(400, `{"error":"platformSettings must be an object"}`)
+	for settings, want := range map[string]string{"null": "platformSettings must be an object", `""`: "Invalid platformSettings JSON"} { // D15
+		body := `{"content":"x","platforms":["mastodon-1"],"platformSettings":` + settings + `}`
+		d.set.StrictCompat = true
+		d.do("POST", "/create-post", body).want(400, `{"error":"`+want+`"}`)
+		d.set.StrictCompat = false
+		d.do("POST", "/create-post", body).ok()
+	}
 }
 
 // CONTRACT §5.3.

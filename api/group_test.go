@@ -31,6 +31,9 @@ func TestUpdatePostChecksInTheContractsOrder(t *testing.T) {
 			d.do("PUT", "/update-post/"+c.id, c.body).wantError(c.status, c.want)
 		})
 	}
+	t.Run("an id in capitals is the same id", func(t *testing.T) {
+		d.do("GET", "/get-post/"+strings.ToUpper(id), "").ok()
+	})
 	t.Run("5 the id of a platform post", func(t *testing.T) {
 		d.do("PUT", "/update-post/"+d.group(id).Posts[0].ID.String(), `{"status":"draft"}`).wantError(404, "Post group not found")
 	})
