@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -26,6 +27,7 @@ type Store interface {
 	GroupsByID(ctx context.Context, ids []post.ID) ([]post.Group, error)
 	Log(ctx context.Context, group post.ID) ([]post.LogEntry, error)
 	Usage(ctx context.Context, account post.AccountID) (post.Usage, error)
+	Taken(ctx context.Context, account post.AccountID, from, to time.Time, fn func(c post.ConnectionID, due time.Time, first bool) error) error
 	Connections(ctx context.Context) ([]post.ConnectionState, error)
 
 	Answered(ctx context.Context, account post.AccountID, key [32]byte) (post.Answered, bool, error)
@@ -56,6 +58,10 @@ type Account struct {
 	ID          post.AccountID
 	Plan        limits.Plan
 	Connections []Connection
+
+	// MinInterval is how far apart posts on one connection are scheduled at least; 0
+	// leaves times as they are given (CONTRACT §2.2).
+	MinInterval time.Duration
 }
 
 // A Connection is one of an account's, with what is known of whose it is. Empty
@@ -139,6 +145,7 @@ type API struct {
 	mux     *http.ServeMux
 	flight  flight
 	doorman doorman
+	spacing sync.Mutex    // of accounts that want their posts apart
 	queued  chan struct{} // there may be a job to do
 }
 

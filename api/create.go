@@ -80,7 +80,10 @@ func (a *API) createPost(c *call) (any, error) {
 			}
 			err = store(nil)
 		} else {
-			err = c.withRoom(conns, g.ScheduledAt, nil, store)
+			err = c.spaced(conns, g.ScheduledAt, nil, func(at time.Time) error {
+				scheduleFor(&g, at)
+				return c.withRoom(conns, at, nil, store)
+			})
 		}
 		if err != nil {
 			return nil, err
@@ -116,16 +119,21 @@ func (c *call) newGroup(f fields) (g post.Group, err error) {
 		}
 	}
 	g = post.Group{Account: c.account.ID, Content: post.Content{Text: text, Settings: settings}}
-	status := post.StatusDraft
-	if !at.IsZero() {
-		status = post.StatusScheduled
-		g.RequestedAt = notPast(at, c.now)
-		g.ScheduledAt = g.RequestedAt
-	}
 	for _, id := range conns {
-		g.Posts = append(g.Posts, post.Post{Connection: id, Status: status, DueAt: g.ScheduledAt})
+		g.Posts = append(g.Posts, post.Post{Connection: id, Status: post.StatusDraft})
+	}
+	if !at.IsZero() {
+		scheduleFor(&g, notPast(at, c.now))
 	}
 	return g, nil
+}
+
+// scheduleFor gives a new group its time.
+func scheduleFor(g *post.Group, at time.Time) {
+	g.RequestedAt, g.ScheduledAt = at, at
+	for i := range g.Posts {
+		g.Posts[i].Status, g.Posts[i].DueAt = post.StatusScheduled, at
+	}
 }
 
 // notPast is at, or this second when at has passed: it then goes out at the next

@@ -107,7 +107,11 @@ func (c *call) arrange(g *post.Group, to post.Status, at time.Time) (post.Group,
 		return *g, err
 	}
 	was := *g
-	err := c.withRoom(connectionsOf(&was), at, &was, store)
+	conns := connectionsOf(&was)
+	err := c.spaced(conns, at, &was, func(free time.Time) error {
+		at = free
+		return c.withRoom(conns, at, &was, store)
+	})
 	return *g, err
 }
 

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -240,4 +241,71 @@ func TestAnAccountSeesNothingOfAnother(t *testing.T) {
 	d.do("GET", "/get-post/"+id, "").wantError(404, "Post group not found")
 	d.do("PUT", "/update-post/"+id, `{"status":"draft"}`).wantError(404, "Post group not found")
 	d.do("DELETE", "/delete-post/"+id, "").wantError(404, "Post group not found")
+}
+
+// CONTRACT §2.2: posts may be kept apart, and the answer says where one went.
+func TestPostsOnOneConnectionAreKeptApartWhenTheAccountWantsIt(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, func(d *desk) { d.account.MinInterval = 10 * time.Minute })
+	create := func(conns, at string) (id, became string) {
+		t.Helper()
+		id = d.create(`{"content":"x","platforms":[` + conns + `],"scheduledTime":"2026-03-03T` + at + `Z"}`)
+		return id, d.group(id).Posts[0].DueAt.Format(time.TimeOnly)
+	}
+	for _, c := range []struct{ conns, at, want string }{
+		{`"mastodon-1"`, "09:00:00", "09:00:00"},
+		{`"twitter-2"`, "09:00:00", "09:00:00"}, // another connection
+		{`"mastodon-1"`, "09:20:00", "09:20:00"},
+		{`"mastodon-1"`, "08:55:00", "09:10:00"}, // the first gap, exactly
+		{`"mastodon-1"`, "08:50:00", "08:50:00"},
+		{`"mastodon-1"`, "09:00:00", "09:30:00"},
+		{`"mastodon-1","twitter-2"`, "09:05:00", "09:40:00"}, // free on both
+	} {
+		if _, got := create(c.conns, c.at); got != c.want {
+			t.Errorf("%s on %s became %s, want %s", c.at, c.conns, got, c.want)
+		}
+	}
+	for range 150 { // more than are looked at in one read
+		create(`"linkedin-Ab3"`, "10:00:00")
+	}
+	id, got := create(`"linkedin-Ab3"`, "10:00:00")
+	if want := start.Add(26*time.Hour + 1500*time.Minute); !d.group(id).Posts[0].DueAt.Equal(want) {
+		t.Errorf("the 151st is at %s, want %s", got, want)
+	}
+	id, _ = create(`"mastodon-1"`, "20:00:00")
+	move := func(body, want string) {
+		t.Helper()
+		var as struct {
+			PostGroup struct{ ScheduledTime string }
+		}
+		d.do("PUT", "/update-post/"+id, body).ok().into(&as)
+		if as.PostGroup.ScheduledTime != want {
+			t.Errorf("%s: at %s, want %s", body, as.PostGroup.ScheduledTime, want)
+		}
+	}
+	move(`{"scheduledTime":"2026-03-03T20:05:00Z"}`, "2026-03-03T20:05:00.000Z") // its own place is free
+	move(`{"scheduledTime":"2026-03-03T09:15:00Z"}`, "2026-03-03T09:50:00.000Z")
+	move(`{"status":"draft"}`, "2026-03-03T09:50:00.000Z")
+	move(`{"scheduledTime":"2026-03-03T09:15:00Z"}`, "2026-03-03T09:15:00.000Z") // a draft is in nobody's way
+	move(`{"status":"scheduled"}`, "2026-03-03T09:50:00.000Z")
+}
+
+func TestPostsThatComeAtOnceAreKeptApart(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, func(d *desk) { d.account.MinInterval = time.Minute })
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			d.do("POST", "/create-post", `{"content":"x","platforms":["mastodon-1"],"scheduledTime":"2026-03-03T09:00:00Z"}`).ok()
+		})
+	}
+	wg.Wait()
+	at := map[time.Time]bool{}
+	err := d.store.Taken(t.Context(), "acme", start, start.AddDate(0, 0, 7), func(_ post.ConnectionID, due time.Time, _ bool) error {
+		at[due] = true
+		return nil
+	})
+	if err != nil || len(at) != 20 {
+		t.Errorf("20 posts at %d times, %v", len(at), err)
+	}
 }

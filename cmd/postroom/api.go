@@ -67,7 +67,7 @@ func (r *room) apiAccount(id post.AccountID) (api.Account, bool) {
 	if cfg == nil {
 		return api.Account{}, false
 	}
-	acc := api.Account{ID: id, Plan: cfg.Plan}
+	acc := api.Account{ID: id, Plan: cfg.Plan, MinInterval: cfg.MinInterval}
 	acc.Plan.API = acc.Plan.API || cfg.APIAccess
 	acc.Plan.MCP = acc.Plan.MCP || cfg.MCPAccess
 	found := r.connections(id, nil)

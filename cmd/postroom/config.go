@@ -43,6 +43,7 @@ type AccountConfig struct {
 	Stagger     StaggerConfig
 	LateGrace   time.Duration // posts found later than this are held; 0 for never
 	ResetWithin time.Duration // times passed no longer ago than this are moved to now
+	MinInterval time.Duration // between posts on one connection that come through the API; 0 for none
 	APIAccess   bool          // may use the HTTP API whatever its plan says
 	MCPAccess   bool          // and as an MCP client
 	CalendarKey secret.Value  // opens /calendar/ACCOUNT.ics; zero for no such calendar
@@ -267,6 +268,7 @@ func (v value) account(id post.AccountID) AccountConfig {
 		{"stagger", a.Stagger.read},
 		{"late", func(v value) { v.off(func() { a.LateGrace = 0 }, late(&a)) }},
 		{"past", section([]setting{{"reset_within", scalar(&a.ResetWithin, length(0, 366*day))}})},
+		{"min_interval", scalar(&a.MinInterval, length(0, 7*day))},
 		{"api_access", scalar(&a.APIAccess, yesNo)},
 		{"mcp_access", scalar(&a.MCPAccess, yesNo)},
 		{"calendar_key", secretText(&a.CalendarKey)},
