@@ -9,6 +9,7 @@ import (
 	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/publish"
+	"github.com/postroom/postroom/publish/oauth"
 )
 
 // ConnectionConfig is one authorised account on one platform.
@@ -218,17 +219,31 @@ func (v value) connection() (c ConnectionConfig, ok bool) {
 
 // checkDriver records what the driver misses, and what it says of the rest.
 func (v value) checkDriver(d *driver, c *ConnectionConfig, present map[string]value) {
-	missing := false
+	unfit := false
+	_, canLogIn := oauth.ProviderOf(c.ID.Platform())
 	for _, key := range d.needs {
-		if _, ok := present[key]; !ok && !(key == "token" && c.OAuth != nil) {
-			v.problem(post.Problem{Got: string(c.ID), Want: fmt.Sprintf("%s, which driver %s needs", key, d.name), Hint: "to try it without, add driver: sandbox"})
-			missing = true
+		if _, ok := present[key]; ok || key == "token" && c.OAuth != nil {
+			continue
 		}
+		want, hint := key, "to try it without, add driver: sandbox"
+		if key == "token" && canLogIn {
+			want, hint = "token or oauth", "oauth: {client_id: …, client_secret: …} is to log in with; "+hint
+		}
+		v.problem(post.Problem{Got: string(c.ID), Want: fmt.Sprintf("%s, which driver %s needs", want, d.name), Hint: hint})
+		unfit = true
 	}
-	if missing || d.opens {
+	if token, ok := present["token"]; ok && c.OAuth != nil {
+		token.problem(post.Problem{Want: "a token or oauth, not both", Hint: "take one of them away"})
+		unfit = true
+	}
+	if unfit || d.opens {
 		return
 	}
-	_, err := c.Settings.publisher(c.ID, site{})
+	at := site{}
+	if c.OAuth != nil {
+		at.login = publish.FixedToken(func() string { return "" }) // there is one, whatever it will give
+	}
+	_, err := c.Settings.publisher(c.ID, at)
 	if err == nil {
 		return
 	}

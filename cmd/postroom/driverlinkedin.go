@@ -31,6 +31,6 @@ func (s *linkedinSettings) keys() []setting {
 
 func (s *linkedinSettings) publisher(id post.ConnectionID, at site) (publish.Publisher, error) {
 	return linkedin.New(linkedin.Config{
-		Connection: id, Tokens: publish.FixedToken(s.Token.Reveal), Author: s.Author, Version: s.Version, API: s.API, Media: at.media, Now: at.now,
+		Connection: id, Tokens: at.tokens(s.Token), Author: s.Author, Version: s.Version, API: s.API, Media: at.media, Now: at.now,
 	})
 }

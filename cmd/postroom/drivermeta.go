@@ -68,7 +68,7 @@ func (s *facebookSettings) publisher(id post.ConnectionID, at site) (publish.Pub
 		s.Page = numbered(id)
 	}
 	return facebook.New(facebook.Config{
-		Connection: id, Tokens: publish.FixedToken(s.Token.Reveal), Page: s.Page, AppSecret: s.AppSecret.Reveal, API: s.API, Version: s.Version,
+		Connection: id, Tokens: at.tokens(s.Token), Page: s.Page, AppSecret: s.AppSecret.Reveal, API: s.API, Version: s.Version,
 		Media: at.media, Now: at.now,
 	})
 }
@@ -88,7 +88,7 @@ func (s *instagramSettings) publisher(id post.ConnectionID, at site) (publish.Pu
 		s.User = numbered(id)
 	}
 	return instagram.New(instagram.Config{
-		Connection: id, Tokens: publish.FixedToken(s.Token.Reveal), User: s.User, AppSecret: s.AppSecret.Reveal, API: s.API, Version: s.Version,
+		Connection: id, Tokens: at.tokens(s.Token), User: s.User, AppSecret: s.AppSecret.Reveal, API: s.API, Version: s.Version,
 		Media: at.media, Now: at.now,
 	})
 }
@@ -114,7 +114,7 @@ func (s *threadsSettings) publisher(id post.ConnectionID, at site) (publish.Publ
 		s.User = numbered(id)
 	}
 	return threads.New(threads.Config{
-		Connection: id, Tokens: publish.FixedToken(s.Token.Reveal), User: s.User, AppSecret: s.AppSecret.Reveal, API: s.API, Version: s.Version,
+		Connection: id, Tokens: at.tokens(s.Token), User: s.User, AppSecret: s.AppSecret.Reveal, API: s.API, Version: s.Version,
 		Multipart: s.Multipart, Numbering: s.Numbering, Media: at.media, Now: at.now,
 	})
 }

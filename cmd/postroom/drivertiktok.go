@@ -27,6 +27,6 @@ func (s *tiktokSettings) keys() []setting {
 
 func (s *tiktokSettings) publisher(id post.ConnectionID, at site) (publish.Publisher, error) {
 	return tiktok.New(tiktok.Config{
-		Connection: id, Tokens: publish.FixedToken(s.Token.Reveal), API: s.API, Media: at.media, Now: at.now,
+		Connection: id, Tokens: at.tokens(s.Token), API: s.API, Media: at.media, Now: at.now,
 	})
 }

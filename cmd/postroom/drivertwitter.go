@@ -12,7 +12,7 @@ var twitterDriver = driver{
 	settings: func() driverSettings { return new(twitterSettings) },
 }
 
-// twitterSettings are those of an account on X: a token, or the four keys.
+// twitterSettings are those of an account on X: a token, the four keys, or a login.
 type twitterSettings struct {
 	Token         secret.Value
 	Key           secret.Value
@@ -41,8 +41,8 @@ func (s *twitterSettings) publisher(id post.ConnectionID, at site) (publish.Publ
 	c := twitter.Config{
 		Connection: id, MaxCharacters: s.MaxCharacters, Numbering: s.Numbering, API: s.API, Media: at.media, Now: at.now,
 	}
-	if !s.Token.IsZero() {
-		c.Tokens = publish.FixedToken(s.Token.Reveal)
+	if !s.Token.IsZero() || at.login != nil {
+		c.Tokens = at.tokens(s.Token)
 	}
 	if !s.Key.IsZero() || !s.KeySecret.IsZero() || !s.AccessToken.IsZero() || !s.AccessSecret.IsZero() {
 		c.Keys = &twitter.Keys{Key: s.Key.Reveal, KeySecret: s.KeySecret.Reveal, Token: s.AccessToken.Reveal, TokenSecret: s.AccessSecret.Reveal}

@@ -31,6 +31,6 @@ func (s *youtubeSettings) keys() []setting {
 
 func (s *youtubeSettings) publisher(id post.ConnectionID, at site) (publish.Publisher, error) {
 	return youtube.New(youtube.Config{
-		Connection: id, Tokens: publish.FixedToken(s.Token.Reveal), Category: s.Category, ForKids: s.ForKids, API: s.API, Media: at.media, Now: at.now,
+		Connection: id, Tokens: at.tokens(s.Token), Category: s.Category, ForKids: s.ForKids, API: s.API, Media: at.media, Now: at.now,
 	})
 }

@@ -198,8 +198,8 @@ func TestConfigsThatCannotWork(t *testing.T) {
 	t.Parallel()
 	fixed := func(s string) func() string { return func() string { return s } }
 	for want, c := range map[string]twitter.Config{
-		"want a token, or the four keys":  {},
-		"not both":                        {Tokens: publish.FixedToken(fixed("x")), Keys: &twitter.Keys{}},
+		"want a token, a login, or the ":  {},
+		"only one of them":                {Tokens: publish.FixedToken(fixed("x")), Keys: &twitter.Keys{}},
 		"want all four keys":              {Keys: &twitter.Keys{Key: fixed("x"), KeySecret: fixed("x"), Token: fixed("x"), TokenSecret: fixed("")}},
 		"api: want https":                 {Tokens: publish.FixedToken(fixed("x")), API: "http://api.example"},
 		"api: want a URL of https, like ": {Tokens: publish.FixedToken(fixed("x")), API: "api.x.com"},

@@ -76,14 +76,14 @@ func New(c Config) (*Publisher, error) {
 	options := publish.ClientOptions{Transport: c.Transport, Timeout: c.Timeout, Now: c.Now}
 	switch {
 	case c.Keys != nil && c.Tokens != nil:
-		return wrong("token: give a token or the four keys of OAuth 1.0a, not both")
+		return wrong("token: give a token, a login or the four keys of OAuth 1.0a, and only one of them")
 	case c.Keys != nil:
 		if err := c.Keys.check(); err != nil {
 			return wrong("%w", err)
 		}
 		options.Secrets = c.Keys.secrets
 	case c.Tokens == nil:
-		return wrong("want a token, or the four keys of OAuth 1.0a")
+		return wrong("want a token, a login, or the four keys of OAuth 1.0a")
 	}
 	table, _ := limits.PlatformByKey("twitter")
 	return &Publisher{
