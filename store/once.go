@@ -3,8 +3,11 @@ package store
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -45,6 +48,16 @@ func readAnswered(k, v []byte) (until uint32, a post.Answered, err error) {
 	copy(a.Request[:], v[5:])
 	a.Answer = bytes.Clone(v[37:])
 	return until, a, nil
+}
+
+// first reports whether nothing of that key is remembered, and remembers it.
+func (c *change) first(account uint32, key string, keptFor time.Duration) (bool, error) {
+	nothing := func(*post.Group) []byte { return nil }
+	err := c.once(account, &post.Once{Key: sha256.Sum256([]byte(key)), KeptFor: keptFor, Answer: nothing}, nil)
+	if errors.Is(err, post.ErrDuplicate) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // once records the answer to what a change was asked for, and refuses a second

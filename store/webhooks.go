@@ -158,6 +158,23 @@ func (s *Store) Emit(ctx context.Context, account post.AccountID, e post.Event) 
 	return s.update(ctx, s.change(func(c *change) error { return c.emit(n, e) }))
 }
 
+// EmitOnce is Emit for what must be told one time, whatever is found again and
+// however often postroom starts: it does nothing while a call under the same key is
+// remembered. It reports whether this was the first.
+func (s *Store) EmitOnce(ctx context.Context, account post.AccountID, key string, keptFor time.Duration, e post.Event) (first bool, err error) {
+	n, ok := s.names.accountNumber(account)
+	if !ok {
+		return false, nil
+	}
+	err = s.update(ctx, s.change(func(c *change) error {
+		if first, err = c.first(n, e.Name+"\n"+key, keptFor); err != nil || !first {
+			return err
+		}
+		return c.emit(n, e)
+	}))
+	return first, err
+}
+
 // emit writes an event for each webhook of an account that wants it.
 func (c *change) emit(account uint32, e post.Event) error {
 	return c.toEach(account, e.Name, func(w *post.Webhook, key []byte) error {

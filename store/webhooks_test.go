@@ -249,6 +249,30 @@ func TestAWebhookThatFailsIsLeftAloneAndThenSwitchedOff(t *testing.T) {
 	}
 }
 
+func TestWhatIsToldOnceIsNotToldAgainAfterARestart(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	w := r.hook()
+	emit := func(key string) bool {
+		t.Helper()
+		return must[bool](t)(r.EmitOnce(t.Context(), acme, key, time.Hour, post.Event{Name: post.EventExpiring, At: r.clock.now(), Data: post.ExpiringData{}}))
+	}
+	if !emit("a") || !emit("b") || emit("a") {
+		t.Error("want each key to be first one time")
+	}
+	r.reopen()
+	if emit("b") {
+		t.Error("told again after a restart")
+	}
+	if got := r.hears(w); len(got) != 2 {
+		t.Errorf("heard %v, want 2", got)
+	}
+	r.forward(time.Hour)
+	if !emit("a") {
+		t.Error("a key is remembered for longer than it was asked for")
+	}
+}
+
 func TestASuccessEndsTheFailuresInARow(t *testing.T) {
 	t.Parallel()
 	r := open(t)

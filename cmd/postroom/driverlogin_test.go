@@ -68,3 +68,51 @@ func TestTheTokenOfALoginReachesThePlatform(t *testing.T) {
 		})
 	}
 }
+
+// CONTRACT §7: once when a token enters its last seven days.
+func TestALoginThatEndsSoonIsToldOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeText(t, filepath.Join(dir, configName), fmt.Sprintf("master_key: %s\naccounts: {acme: {connections: [{id: linkedin-1, oauth: {client_id: app}}]}}\n", strings.Repeat("cd", 32)))
+	now := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	ends := now.Add(8 * 24 * time.Hour)
+	var hook post.Webhook
+	var told []string
+	for i, test := range []struct {
+		after time.Duration
+		want  int
+	}{{0, 0}, {23 * time.Hour, 0}, {time.Hour, 1}, {time.Hour, 1}} {
+		now = now.Add(test.after)
+		r, err := openRoom(t.Context(), dir, roomOptions{env: testEnv(), logTo: io.Discard, now: func() time.Time { return now }}) // each time as after a restart
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			putGrant(t, r, connKey{"acme", "linkedin-1"}, "access", now.AddDate(0, 0, -52), ends)
+			hook = post.Webhook{Account: "acme", Name: "n", URL: "https://example.org", Events: []string{post.EventExpiring}, Active: true}
+			if err := r.store.AddWebhook(t.Context(), &hook, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.renewLogins(t.Context())
+		for {
+			_, n, ok, err := r.store.NextNotice(t.Context(), "acme", hook.ID)
+			if err != nil || !ok {
+				break
+			}
+			told = append(told, string(n.Body))
+			if _, err := r.store.Delivered(t.Context(), "acme", hook.ID, n, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(told) != test.want {
+			t.Errorf("at %s it was told of %d times, want %d", now, len(told), test.want)
+		}
+		if err := r.close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := `"data":{"platform":"linkedin","platformId":"linkedin-1","username":"1","expiresAt":"2026-03-10T08:00:00.000Z"}`; len(told) != 1 || !strings.Contains(told[0], want) {
+		t.Errorf("told %v, want %s", told, want)
+	}
+}

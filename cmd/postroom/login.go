@@ -135,7 +135,8 @@ func (d *daemon) keepLogins(ctx context.Context) error {
 	}
 }
 
-// renewLogins asks every login for its token, and logs which has none.
+// renewLogins asks every login for its token, and logs which has none. Of those
+// that end soon it tells webhooks.
 func (r *room) renewLogins(ctx context.Context) {
 	for _, c := range r.connections("", nil) {
 		if c.login == nil || ctx.Err() != nil {
@@ -144,7 +145,32 @@ func (r *room) renewLogins(ctx context.Context) {
 		if _, err := c.login.Token(ctx); err != nil && ctx.Err() == nil {
 			r.log.WarnContext(ctx, "no token", "account", c.account, "connection", c.id, "err", err)
 		}
+		if err := r.tellEnding(ctx, c); err != nil && ctx.Err() == nil {
+			r.log.WarnContext(ctx, "webhooks not told of a login that ends", "account", c.account, "connection", c.id, "err", err)
+		}
 	}
+}
+
+// endsSoon is when a login is near its end (CONTRACT §7).
+const endsSoon = 7 * 24 * time.Hour
+
+// tellEnding tells webhooks, one time for each login, when it enters its last days.
+func (r *room) tellEnding(ctx context.Context, c *connection) error {
+	st, err := c.login.State()
+	now := r.now()
+	if err != nil || !st.EndsBy(now.Add(endsSoon), now) || !st.ExpiresAt.After(now) {
+		return err
+	}
+	data := post.ExpiringData{Platform: c.id.Platform(), PlatformID: c.id, Username: c.id.Raw(), ExpiresAt: post.Milli(st.ExpiresAt)}
+	if who := c.identity.Load(); who != nil {
+		data.Username = who.Username
+	}
+	key := string(c.id) + "\n" + st.ExpiresAt.UTC().Format(time.RFC3339)
+	first, err := r.store.EmitOnce(ctx, c.account, key, 2*endsSoon, post.Event{Name: post.EventExpiring, At: now, Data: data})
+	if first {
+		r.log.WarnContext(ctx, "a login ends soon: `postroom connections login` renews it", "account", c.account, "connection", c.id, "expires_at", st.ExpiresAt)
+	}
+	return err
 }
 
 func (a *app) loginCommand(account *string) *cobra.Command {

@@ -439,3 +439,42 @@ func TestProvidersMoveAsAWhole(t *testing.T) {
 		}
 	}
 }
+
+// Only what postroom does not renew by itself ends: a person must hear of it.
+func TestALoginEndsUnlessItIsRenewedBefore(t *testing.T) {
+	t.Parallel()
+	const life = 60 * 24 * time.Hour
+	for _, test := range []struct {
+		name     string
+		platform post.Platform
+		grant    grant
+		after    time.Duration
+		want     bool
+	}{
+		{"long before", "linkedin", grant{}, life - 8*days, false},
+		{"in its last days", "linkedin", grant{}, life - 7*days, true},
+		{"a token that renews itself, before it does", "threads", grant{}, life - 7*days, false},
+		{"a token that should have renewed itself", "threads", grant{}, life - 5*days, true},
+		{"a refresh token that stays", "youtube", grant{Refresh: "r"}, life - days, false},
+		{"a refresh token in its last days", "tiktok", grant{Refresh: "r", RefreshEnd: time.Unix(0, 0).Add(life)}, life - 6*days, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			g, begin := test.grant, time.Unix(0, 0)
+			g.Access, g.ObtainedAt, g.ExpiresAt = "a", begin, begin.Add(life)
+			d := &drawer{}
+			s := source(t, test.platform, &authority{}, d)
+			if err := s.keep(t.Context(), &g); err != nil {
+				t.Fatal(err)
+			}
+			st, err := s.State()
+			if err != nil {
+				t.Fatal(err)
+			}
+			now := begin.Add(test.after)
+			if got := st.EndsBy(now.Add(7*days), now); got != test.want {
+				t.Errorf("ends: %v, want %v", got, test.want)
+			}
+		})
+	}
+}

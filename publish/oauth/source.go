@@ -64,6 +64,15 @@ type State struct {
 	LoggedIn  bool      `json:"logged_in"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"` // of what a person must renew; zero when that is not known, or never
 	Parked    string    `json:"parked,omitempty"`    // why a person must log in again; "" when all is well
+
+	renewsAt time.Time // when postroom puts ExpiresAt off by itself; zero when it cannot
+}
+
+// EndsBy reports whether the login ends by at unless a person acts. A token that
+// renews itself does so some days before; it is counted from then on, when that
+// did not go well.
+func (s State) EndsBy(at, now time.Time) bool {
+	return s.LoggedIn && !s.ExpiresAt.IsZero() && !s.ExpiresAt.After(at) && (s.renewsAt.IsZero() || now.After(s.renewsAt))
 }
 
 // Why returns why nothing can be sent before a person logs in; "" when it can.
@@ -159,8 +168,11 @@ func (s *Source) State() (State, error) {
 		return State{}, err
 	}
 	st := State{LoggedIn: true, ExpiresAt: g.ExpiresAt, Parked: g.Parked}
-	if g.Refresh != "" {
+	switch {
+	case g.Refresh != "":
 		st.ExpiresAt = g.RefreshEnd // the access token renews itself
+	case s.renewable(g) && !g.ExpiresAt.IsZero():
+		st.renewsAt = g.ExpiresAt.Add(-g.early())
 	}
 	return st, nil
 }
