@@ -104,8 +104,8 @@ func (a *API) createWebhook(c *call) (any, error) {
 	if err := c.checkURL(to); err != nil {
 		return nil, err
 	}
-	if unknown := unknownEvents(events); len(unknown) > 0 {
-		return nil, errEvents("Invalid events: " + strings.Join(unknown, ", ") + ". Valid events: " + strings.Join(post.Events, ", "))
+	if unknown := c.unknownEvents(events); len(unknown) > 0 {
+		return nil, errEvents("Invalid events: " + strings.Join(unknown, ", ") + ". Valid events: " + strings.Join(c.events(), ", "))
 	}
 	secret := newSecretText()
 	w := post.Webhook{Account: c.account.ID, Name: name, URL: to, Events: unique(events), Active: true, Secret: a.Vault.Seal(secret, OwnerOf(c.account.ID))}
@@ -144,7 +144,7 @@ func (a *API) updateWebhook(c *call) (any, error) {
 			return nil, err
 		}
 	}
-	if unknown := unknownEvents(events); len(unknown) > 0 {
+	if unknown := c.unknownEvents(events); len(unknown) > 0 {
 		return nil, errEvents("Invalid events: " + strings.Join(unknown, ", "))
 	}
 	w, err := a.Store.EditWebhook(c.Context(), c.account.ID, id, func(w *post.Webhook) {
@@ -251,9 +251,17 @@ func (f fields) list(name string) (all []string, ok bool) {
 	return all, true
 }
 
-func unknownEvents(given []string) (unknown []string) {
+// events are those that a webhook may ask for.
+func (c *call) events() []string {
+	if c.set.StrictCompat {
+		return post.ContractEvents
+	}
+	return post.Events
+}
+
+func (c *call) unknownEvents(given []string) (unknown []string) {
 	for _, e := range given {
-		if !slices.Contains(post.Events, e) {
+		if !slices.Contains(c.events(), e) {
 			unknown = append(unknown, e)
 		}
 	}

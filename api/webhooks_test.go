@@ -125,7 +125,7 @@ func TestAWebhookIsRefusedInTheContractsWords(t *testing.T) {
 		{body("https://100.100.100.200"), "Cloud metadata endpoints are not allowed"},
 		{body("https://[fd00:ec2::254]"), "Cloud metadata endpoints are not allowed"},
 		{body("https://example.org:8443"), "Only ports 80 and 443 are allowed"},
-		{`{"name":"n","url":"https://example.org","events":["post.failed","post.liked",7]}`, "Invalid events: post.liked, 7. Valid events: post.scheduled, post.published, post.failed, token.expiring"},
+		{`{"name":"n","url":"https://example.org","events":["post.failed","post.liked",7]}`, "Invalid events: post.liked, 7. Valid events: post.scheduled, post.published, post.failed, token.expiring, post.at_risk"},
 	} {
 		a := d.do("POST", "/webhooks", test.body)
 		if a.wantError(400, test.want); t.Failed() {
@@ -208,5 +208,15 @@ func TestP8_TheSecretOfAWebhookIsShownOnceAndStoredSealed(t *testing.T) {
 	}
 	if list := d.do("GET", "/webhooks", ""); strings.Contains(list.Body, m.Webhook.Secret) || strings.Contains(list.Body, "secret") {
 		t.Errorf("the list shows a secret: %s", list.Body)
+	}
+}
+
+// What the contract does not know cannot be asked for when it is to be strict.
+func TestStrictWebhooksKnowTheContractsEvents(t *testing.T) {
+	t.Parallel()
+	const body = `{"name":"n","url":"https://example.org","events":["post.at_risk"]}`
+	newDesk(t, strict).do("POST", "/webhooks", body).wantError(400, "Invalid events: post.at_risk. Valid events: post.scheduled, post.published, post.failed, token.expiring")
+	if a := newDesk(t).do("POST", "/webhooks", body); a.Status != 201 {
+		t.Errorf("%d %s", a.Status, a.Body)
 	}
 }

@@ -127,6 +127,24 @@ func (s *Shelf) Open(p *post.Pin) (*os.File, error) {
 	return f, nil
 }
 
+// Whole reports whether a file that was put is there, with every byte of it. The
+// error wraps fs.ErrNotExist when it is gone.
+func (s *Shelf) Whole(ctx context.Context, p *post.Pin) error {
+	f, err := s.Open(p)
+	if err != nil {
+		return err
+	}
+	defer f.Close() // it was only read
+	h := sha256.New()
+	if _, err := io.Copy(h, &reader{ctx, f}); err != nil {
+		return err
+	}
+	if post.Digest(h.Sum(nil)) != p.Hash {
+		return fmt.Errorf("media file %s is damaged", p.Hash)
+	}
+	return nil
+}
+
 // OpenName opens a file by its name on the shelf, as [Shelf.Open] and [Shelf.Fit]
 // give it, whatever folder it lies in.
 func (s *Shelf) OpenName(name string) (*os.File, error) {

@@ -51,6 +51,28 @@ func files(t *testing.T, s *Shelf) int {
 	return n
 }
 
+func TestAFileIsWholeUntilAByteOfItChanges(t *testing.T) {
+	t.Parallel()
+	s, b := shelf(t), pngOf(t, picture(4, 3))
+	p := put(t, s, b, "a.png")
+	if err := s.Whole(t.Context(), &p); err != nil {
+		t.Error(err)
+	}
+	b[len(b)-1]++
+	if err := os.WriteFile(s.path(p.Hash), b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Whole(t.Context(), &p); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("changed: %v", err)
+	}
+	if err := os.Remove(s.path(p.Hash)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Whole(t.Context(), &p); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("removed: %v", err)
+	}
+}
+
 func TestAFileIsOnTheShelfOnceHoweverOftenItIsPut(t *testing.T) {
 	t.Parallel()
 	s, b := shelf(t), pngOf(t, picture(4, 3))

@@ -56,6 +56,9 @@ const (
 // CodeOutcomeUnknown is the public error code of a post whose outcome is unknown.
 const CodeOutcomeUnknown = "OUTCOME_UNKNOWN"
 
+// CodeAtRisk is the code of what was found before a post is due, see [Risk].
+const CodeAtRisk = "POST_AT_RISK"
+
 // A Failure is the error a publisher returns: what happened, how far it got, and
 // when to try again. Message must hold no secret.
 type Failure struct {

@@ -8,16 +8,22 @@ import (
 	"time"
 )
 
-// The events that a webhook may be told of (CONTRACT §7).
+// The events that a webhook may be told of (CONTRACT §7), and one of ours: that
+// something will keep a post from going out unless somebody acts.
 const (
 	EventScheduled = "post.scheduled"
 	EventPublished = "post.published"
 	EventFailed    = "post.failed"
 	EventExpiring  = "token.expiring"
+	EventAtRisk    = "post.at_risk"
 )
 
-// Events are all events there are, in the contract's order.
-var Events = []string{EventScheduled, EventPublished, EventFailed, EventExpiring}
+// Events are all events there are, the contract's first and in its order;
+// ContractEvents are those that the contract knows.
+var (
+	Events         = []string{EventScheduled, EventPublished, EventFailed, EventExpiring, EventAtRisk}
+	ContractEvents = Events[:4:4]
+)
 
 // A Webhook is a URL of an account's that is told of events.
 type Webhook struct {
@@ -66,7 +72,7 @@ func (m Milli) MarshalJSON() ([]byte, error) {
 }
 
 // ScheduledData, PublishedData, FailedData and ExpiringData are what the events
-// say (CONTRACT §7).
+// say (CONTRACT §7), AtRiskData what ours does.
 type (
 	ScheduledData struct {
 		PostID      ID       `json:"postId"`
@@ -93,11 +99,25 @@ type (
 		Username   string       `json:"username"`
 		ExpiresAt  Milli        `json:"expiresAt"`
 	}
+	AtRiskData struct {
+		PostID      ID           `json:"postId"`
+		PostGroupID ID           `json:"postGroupId"`
+		Platform    Platform     `json:"platform"`
+		ScheduledAt Milli        `json:"scheduledAt"`
+		Problems    []EventError `json:"problems"`
+	}
 	EventError struct {
 		Code    string `json:"code"`
 		Message string `json:"message"`
 	}
 )
+
+// A Risk is what will keep a post that waits from going out, as it was found
+// before its time; without problems, that nothing will.
+type Risk struct {
+	ID       ID // of the post
+	Problems []EventError
+}
 
 // Body returns the event as it is sent: compact JSON, with nothing escaped that
 // JavaScript's JSON.stringify would not escape, because the contract's receivers

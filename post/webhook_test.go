@@ -25,6 +25,8 @@ func TestTheBodyOfAnEventIsWhatJavaScriptWouldWrite(t *testing.T) {
 			`{"event":"post.failed","timestamp":"2026-03-02T08:00:00.007Z","data":{"postId":"010000000000000000000001","postGroupId":"010000000000000000000000","platform":"mastodon","error":{"code":"X","message":"<a> & José 😀 ` + "\u2028\u2029" + ` \\u2028 \"\n\u0001 ` + "\ufffd" + `"},"failedAt":"2026-03-02T08:00:00.007Z"}}`},
 		{"expiring", Event{EventExpiring, at, ExpiringData{"bluesky", "bluesky-did:plc:a", "@a", Milli(at)}},
 			`{"event":"token.expiring","timestamp":"2026-03-02T08:00:00.007Z","data":{"platform":"bluesky","platformId":"bluesky-did:plc:a","username":"@a","expiresAt":"2026-03-02T08:00:00.007Z"}}`},
+		{"at risk", Event{EventAtRisk, at, AtRiskData{group.Add(1), group, "mastodon", Milli(at), []EventError{{"X", "gone"}}}},
+			`{"event":"post.at_risk","timestamp":"2026-03-02T08:00:00.007Z","data":{"postId":"010000000000000000000001","postGroupId":"010000000000000000000000","platform":"mastodon","scheduledAt":"2026-03-02T08:00:00.007Z","problems":[{"code":"X","message":"gone"}]}}`},
 	} {
 		b, err := test.e.Body()
 		if err != nil || string(b) != test.want || !json.Valid(b) {

@@ -141,20 +141,22 @@ func (c *change) put(old, g *post.Group) error {
 	return nil
 }
 
+// isWaiting reports whether a post is in the index of those that wait.
+func isWaiting(p *post.Post) bool {
+	return p != nil && (p.Status == post.StatusScheduled || p.Status == post.StatusPending)
+}
+
 // index keeps the indexes, usage and totals true to one post. imp is the import
 // that brought it.
 func (c *change) index(account, conn uint32, at int, imp post.ID, was, is *post.Post) error {
-	waits := func(p *post.Post) bool {
-		return p != nil && (p.Status == post.StatusScheduled || p.Status == post.StatusPending)
-	}
 	flies := func(p *post.Post) bool { return p != nil && p.Status == post.StatusProcessing }
 	moved := was == nil || seconds(was.DueAt) != seconds(is.DueAt)
-	if waits(was) && (!waits(is) || moved) {
+	if isWaiting(was) && (!isWaiting(is) || moved) {
 		if err := c.removeOpen(conn, was, at, imp); err != nil {
 			return err
 		}
 	}
-	if waits(is) && (!waits(was) || moved) {
+	if isWaiting(is) && (!isWaiting(was) || moved) {
 		if err := c.addOpen(conn, is, at); err != nil {
 			return err
 		}

@@ -29,6 +29,8 @@ type driver struct {
 	needs    []string              // settings that must be there
 	settings func() driverSettings // of a new connection
 	opens    bool                  // making a publisher opens files, so no config is tried that way
+
+	tokenless bool // it sends no token that a platform could take back
 }
 
 // driverSettings are what one connection says to its driver.

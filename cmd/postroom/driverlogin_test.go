@@ -69,6 +69,34 @@ func TestTheTokenOfALoginReachesThePlatform(t *testing.T) {
 	}
 }
 
+// listen adds a webhook that is told of an event.
+func listen(t *testing.T, r *room, event string) post.ID {
+	t.Helper()
+	w := post.Webhook{Account: "acme", Name: "n", URL: "https://example.org", Events: []string{event}, Active: true}
+	if err := r.store.AddWebhook(t.Context(), &w, 1); err != nil {
+		t.Fatal(err)
+	}
+	return w.ID
+}
+
+// heard takes what waits for a webhook.
+func heard(t *testing.T, r *room, hook post.ID) (bodies []string) {
+	t.Helper()
+	for {
+		_, n, ok, err := r.store.NextNotice(t.Context(), "acme", hook)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			return bodies
+		}
+		bodies = append(bodies, string(n.Body))
+		if _, err := r.store.Delivered(t.Context(), "acme", hook, n, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // CONTRACT §7: once when a token enters its last seven days.
 func TestALoginThatEndsSoonIsToldOnce(t *testing.T) {
 	t.Parallel()
@@ -76,7 +104,7 @@ func TestALoginThatEndsSoonIsToldOnce(t *testing.T) {
 	writeText(t, filepath.Join(dir, configName), fmt.Sprintf("master_key: %s\naccounts: {acme: {connections: [{id: linkedin-1, oauth: {client_id: app}}]}}\n", strings.Repeat("cd", 32)))
 	now := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
 	ends := now.Add(8 * 24 * time.Hour)
-	var hook post.Webhook
+	var hook post.ID
 	var told []string
 	for i, test := range []struct {
 		after time.Duration
@@ -89,22 +117,10 @@ func TestALoginThatEndsSoonIsToldOnce(t *testing.T) {
 		}
 		if i == 0 {
 			putGrant(t, r, connKey{"acme", "linkedin-1"}, "access", now.AddDate(0, 0, -52), ends)
-			hook = post.Webhook{Account: "acme", Name: "n", URL: "https://example.org", Events: []string{post.EventExpiring}, Active: true}
-			if err := r.store.AddWebhook(t.Context(), &hook, 1); err != nil {
-				t.Fatal(err)
-			}
+			hook = listen(t, r, post.EventExpiring)
 		}
 		r.renewLogins(t.Context())
-		for {
-			_, n, ok, err := r.store.NextNotice(t.Context(), "acme", hook.ID)
-			if err != nil || !ok {
-				break
-			}
-			told = append(told, string(n.Body))
-			if _, err := r.store.Delivered(t.Context(), "acme", hook.ID, n, true); err != nil {
-				t.Fatal(err)
-			}
-		}
+		told = append(told, heard(t, r, hook)...)
 		if len(told) != test.want {
 			t.Errorf("at %s it was told of %d times, want %d", now, len(told), test.want)
 		}

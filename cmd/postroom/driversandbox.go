@@ -10,7 +10,7 @@ import (
 	"github.com/postroom/postroom/publish/sandbox"
 )
 
-var sandboxDriver = driver{name: "sandbox", settings: func() driverSettings { return new(sandboxSettings) }, opens: true}
+var sandboxDriver = driver{name: "sandbox", settings: func() driverSettings { return new(sandboxSettings) }, opens: true, tokenless: true}
 
 // sandboxSettings are those of a rehearsal.
 type sandboxSettings struct {

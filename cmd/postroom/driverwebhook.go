@@ -8,7 +8,7 @@ import (
 )
 
 var webhookDriver = driver{
-	name: "webhook", needs: []string{"url", "secret"},
+	name: "webhook", needs: []string{"url", "secret"}, tokenless: true,
 	settings: func() driverSettings { return new(webhookSettings) },
 }
 

@@ -65,6 +65,7 @@ type connection struct {
 	publisher publish.Publisher
 	identity  atomic.Pointer[post.Identity] // whose it is, once the platform said so
 	login     *oauth.Source                 // nil for one that nobody logs in to
+	tokenless bool                          // its driver sends none
 }
 
 // roomOptions say how a room is opened.
@@ -172,7 +173,7 @@ func (r *room) prepare(cfg Config) (*settings, error) {
 				return nil, fmt.Errorf("connection %s of %s: %w", c.ID, a.ID, err)
 			}
 			key := connKey{a.ID, c.ID}
-			set.conns[key] = &connection{connKey: key, driver: c.Driver, pace: c.Pace, publisher: p, login: login}
+			set.conns[key] = &connection{connKey: key, driver: c.Driver, pace: c.Pace, publisher: p, login: login, tokenless: c.driver().tokenless}
 			set.order = append(set.order, key)
 			acc.Validators[c.ID] = p
 		}

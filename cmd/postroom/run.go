@@ -78,6 +78,9 @@ func (d *daemon) once(ctx context.Context) error {
 		return fmt.Errorf("lay out series: %w", err)
 	}
 	d.room.renewLogins(ctx)
+	if err := newPreflight(d.room).look(ctx); err != nil {
+		return fmt.Errorf("check posts ahead: %w", err)
+	}
 	if _, err := d.dispatcher.Tick(ctx); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
@@ -132,6 +135,7 @@ func (d *daemon) run(ctx context.Context, a *app) error {
 	g.Go(func() error { return d.keepSeries(ctx) })
 	g.Go(func() error { return d.keepMediaSmall(ctx) })
 	g.Go(func() error { return d.keepLogins(ctx) })
+	g.Go(func() error { return d.keepAhead(ctx) })
 	g.Go(func() error { return d.serveSocket(ctx) })
 	g.Go(func() error { return d.reloadOnHangup(ctx) })
 	if ln != nil {
