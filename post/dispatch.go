@@ -66,4 +66,6 @@ type ConnectionState struct {
 	LastErrorAt time.Time    `json:"last_error_at,omitzero"`
 	LastError   string       `json:"last_error,omitempty"`
 	ErrorsInRow int          `json:"errors_in_row"` // failed attempts since the last success
+	SentHour    int          `json:"sent_hour"`     // posts that went out in the last hour, and day; each part of a thread is one
+	SentDay     int          `json:"sent_day"`
 }

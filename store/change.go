@@ -172,6 +172,11 @@ func (c *change) index(account, conn uint32, at int, imp post.ID, was, is *post.
 			return err
 		}
 	}
+	if is.Status == post.StatusPublished && (was == nil || was.Status != post.StatusPublished) {
+		if err := c.sent(conn, is); err != nil {
+			return err
+		}
+	}
 	if was != nil {
 		if err := c.count(account, conn, was, -1); err != nil {
 			return err

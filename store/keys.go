@@ -37,6 +37,7 @@ import (
 //	openjobs  job(12)                             → nothing: jobs that are not over
 //	webhooks  account(4) webhook(12)              → webhook record
 //	notices   webhook(12) sequence(8) group(12)   → an event for a webhook, or an import of which events are still to be made
+//	sent      conn(4) five minutes(4)             → posts that went out(4), of the last day
 //	onceages  until(4) key in once(36)            → nothing: answers by when they may go
 //
 // Only wake and totals are rewritten all the time. open and runs are keyed by
@@ -70,13 +71,14 @@ var (
 	bucketOpenJobs = []byte("openjobs")
 	bucketWebhooks = []byte("webhooks")
 	bucketNotices  = []byte("notices")
+	bucketSent     = []byte("sent")
 )
 
 var buckets = [][]byte{
 	bucketMeta, bucketAccounts, bucketConns, bucketConnIDs, bucketGroups, bucketOpen, bucketRuns, bucketFlight, bucketWake, bucketImports,
 	bucketDigests, bucketLineages, bucketRows, bucketKeyRuns, bucketTwinRuns, bucketUsage, bucketTotals,
 	bucketDirty, bucketStages, bucketUndoing, bucketAPIKeys, bucketOnce, bucketOnceAges,
-	bucketJobs, bucketOpenJobs, bucketWebhooks, bucketNotices,
+	bucketJobs, bucketOpenJobs, bucketWebhooks, bucketNotices, bucketSent,
 }
 
 var metaFormat = []byte("format")

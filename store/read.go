@@ -143,6 +143,12 @@ func (s *Store) Connections(ctx context.Context) ([]post.ConnectionState, error)
 			if v := tx.Bucket(bucketUsage).Get(usageKey(account, n, 0)); v != nil {
 				st.Open = int(binary.BigEndian.Uint32(v))
 			}
+			if st.SentHour, err = sentSince(tx, n, s.now().Add(-time.Hour)); err != nil {
+				return err
+			}
+			if st.SentDay, err = sentSince(tx, n, s.now().Add(-sentKept)); err != nil {
+				return err
+			}
 			e, ok, err := firstOpen(tx, n)
 			if err != nil {
 				return err

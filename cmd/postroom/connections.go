@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/publish/oauth"
 )
@@ -52,8 +53,10 @@ func (a *app) connectionsCommand() *cobra.Command {
 // connectionView is a connection as `connections` shows it.
 type connectionView struct {
 	post.ConnectionState
-	Driver string       `json:"driver"`
-	Login  *oauth.State `json:"login,omitempty"` // of one that people log in to
+	Driver    string       `json:"driver"`
+	Login     *oauth.State `json:"login,omitempty"`      // of one that people log in to
+	Rate      limits.Rate  `json:"rate"`                 // what the platform is quoted with
+	LeftToday *int         `json:"left_today,omitempty"` // of what is recommended; nil where nothing is
 }
 
 func (a *app) listConnections(ctx context.Context, r *room, account post.AccountID) error {
@@ -71,7 +74,10 @@ func (a *app) listConnections(ctx context.Context, r *room, account post.Account
 	}
 	var views []connectionView
 	for _, c := range r.connections(account, nil) {
-		v := connectionView{ConnectionState: known[key{c.account, c.id}], Driver: c.driver}
+		v := connectionView{ConnectionState: known[key{c.account, c.id}], Driver: c.driver, Rate: limits.RateOf(c.id.Platform())}
+		if left, ok := v.Rate.LeftToday(v.SentDay); ok {
+			v.LeftToday = &left
+		}
 		if c.login != nil {
 			st, err := c.login.State()
 			if err != nil {
@@ -84,7 +90,7 @@ func (a *app) listConnections(ctx context.Context, r *room, account post.Account
 	}
 	return a.print(views, func(w io.Writer) {
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "ACCOUNT\tCONNECTION\tDRIVER\tWAITING\tNEXT\tLAST SUCCESS\tLOGIN UNTIL\tSTATE")
+		fmt.Fprintln(t, "ACCOUNT\tCONNECTION\tDRIVER\tWAITING\tNEXT\tLEFT TODAY\tLAST SUCCESS\tLAST ERROR\tLOGIN UNTIL\tSTATE")
 		for _, v := range views {
 			zone := r.zone(v.Account)
 			state := "ok"
@@ -100,7 +106,12 @@ func (a *app) listConnections(ctx context.Context, r *room, account post.Account
 			if v.Login != nil {
 				until = v.Login.ExpiresAt
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", v.Account, v.Connection, v.Driver, v.Open, local(v.NextDueAt, zone), local(v.LastSuccess, zone), local(until, zone), state)
+			left := "-"
+			if v.LeftToday != nil {
+				left = fmt.Sprintf("%d of %d", *v.LeftToday, v.Rate.AdvisedDay)
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n", v.Account, v.Connection, v.Driver, v.Open, local(v.NextDueAt, zone), left,
+				local(v.LastSuccess, zone), local(v.LastErrorAt, zone), local(until, zone), state)
 		}
 		t.Flush()
 	})
