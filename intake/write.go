@@ -23,6 +23,7 @@ type writer struct {
 	slot   int // next of slots
 	settle int // next of settled
 	firsts map[int]int
+	perDay *perDay
 	unfit  *post.Problem // the first row that the plan has no room for
 	res    Result
 	group  post.Group // reused
@@ -32,7 +33,7 @@ type writer struct {
 // nothing is to be kept.
 func (j *job) write(ctx context.Context) (res Result, err error) {
 	name := j.req.Report
-	w := &writer{job: j, imp: post.Import{
+	w := &writer{job: j, perDay: newPerDay(j.req.Account.Zone), imp: post.Import{
 		Account: j.req.Account.ID, Name: j.req.Name, Lineage: j.req.Place.Lineage, Format: j.as.Format,
 		Digest: j.digest, Size: j.req.Size, TakenAt: j.req.Now, Report: name, Previous: j.prev.ID,
 	}}
@@ -90,6 +91,7 @@ func (w *writer) seal(ctx context.Context) (Result, error) {
 	if w.unfit != nil {
 		w.imp.Notes = append(w.imp.Notes, *w.unfit)
 	}
+	w.imp.Notes = append(w.imp.Notes, w.perDay.notes(w.req.Name)...)
 	w.res.Problems = append(w.imp.Notes[:len(w.imp.Notes):len(w.imp.Notes)], w.res.Problems...)
 	w.res.Outcome = Taken
 	if c.Rejected == c.Rows && len(w.cancel) == 0 {
@@ -216,6 +218,7 @@ func (w *writer) place(row *post.Row, r *row, s *scheduler.Slot) *post.Group {
 		if status == post.StatusScheduled {
 			p.DueAt = slot.Add(time.Duration(i) * w.req.Account.Rules.Spread())
 			p.SlotAt = p.DueAt
+			w.perDay.add(c, p.DueAt)
 		}
 		g.Posts = append(g.Posts, p)
 	}
