@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/postroom/postroom/publish"
@@ -41,17 +40,9 @@ func facetsOf(text string) []facet {
 	for from, to := range publish.Links(text) {
 		all = append(all, facet{byteSlice{from, to}, []feature{{Type: "app.bsky.richtext.facet#link", URI: text[from:to]}}})
 	}
-	links := len(all)
-	for at := 0; at < len(text); {
-		i := strings.IndexByte(text[at:], '#')
-		if i < 0 {
-			break
-		}
-		from := at + i
-		tag := tagAt(text, from)
-		at = from + 1 + len(tag)
-		if tag != "" && !within(all[:links], from) {
-			all = append(all, facet{byteSlice{from, from + 1 + len(tag)}, []feature{{Type: "app.bsky.richtext.facet#tag", Tag: tag}}})
+	for from, to := range publish.Tags(text) {
+		if tag := text[from+1 : to]; utf8.RuneCountInString(tag) <= maxTag {
+			all = append(all, facet{byteSlice{from, to}, []feature{{Type: "app.bsky.richtext.facet#tag", Tag: tag}}})
 		}
 	}
 	sortFacets(all)
@@ -60,28 +51,6 @@ func facetsOf(text string) []facet {
 
 func sortFacets(all []facet) {
 	slices.SortFunc(all, func(a, b facet) int { return a.Index.Start - b.Index.Start })
-}
-
-func within(all []facet, at int) bool {
-	return slices.ContainsFunc(all, func(f facet) bool { return f.Index.Start <= at && at < f.Index.End })
-}
-
-// tagAt returns the tag behind the # at text[from], "" for none: up to white
-// space, without punctuation at its end, and more than digits.
-func tagAt(text string, from int) string {
-	before, _ := utf8.DecodeLastRuneInString(text[:from])
-	if from > 0 && !unicode.IsSpace(before) && before != '(' {
-		return ""
-	}
-	tag := text[from+1:]
-	if i := strings.IndexFunc(tag, func(r rune) bool { return unicode.IsSpace(r) || r == '#' || unicode.Is(unicode.Cf, r) && r != '\u200d' }); i >= 0 {
-		tag = tag[:i]
-	}
-	tag = strings.TrimRightFunc(tag, unicode.IsPunct)
-	if strings.HasPrefix(tag, "\ufe0f") || utf8.RuneCountInString(tag) > maxTag || !strings.ContainsFunc(tag, func(r rune) bool { return !unicode.IsDigit(r) && !unicode.IsPunct(r) }) {
-		return ""
-	}
-	return tag
 }
 
 // handle is a mention: an @ and a domain name.
