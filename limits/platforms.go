@@ -322,9 +322,9 @@ var platforms = []PlatformLimits{
 	},
 	{
 		Platform: "nostr", Name: "Nostr",
-		Text:   TextLimit{Max: 64 * mediaKiB, Count: TextBytes},
+		Text:   TextLimit{Max: 60_000, Count: TextBytes, Over: TextOverThread},
 		Media:  MediaLimit{Images: mediaAny, Videos: mediaAny, Mixed: true},
-		Source: "NIP-01 sets none; relays commonly refuse messages over 64 KiB (NIP-11 max_message_length)",
+		Source: "NIP-01 sets none; relays commonly refuse messages over 64 KiB (NIP-11 max_message_length), the text is most of one",
 	},
 	{
 		Platform: "matrix", Name: "Matrix",

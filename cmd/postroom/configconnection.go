@@ -56,8 +56,8 @@ type site struct {
 var drivers = []driver{
 	sandboxDriver, webhookDriver,
 	blueskyDriver, discordDriver, facebookDriver, instagramDriver, linkedinDriver, mastodonDriver,
-	matrixDriver, pinterestDriver, postpostDriver, slackDriver, telegramDriver, threadsDriver,
-	tiktokDriver, twitterDriver, wordpressDriver, youtubeDriver,
+	matrixDriver, nostrDriver, pinterestDriver, postpostDriver, slackDriver, telegramDriver,
+	threadsDriver, tiktokDriver, twitterDriver, wordpressDriver, youtubeDriver,
 }
 
 // driverNames lists the drivers of this build.

@@ -39,6 +39,8 @@ var plan = []room{
 	{"publish/telegram", []string{"post", "limits", "publish"}},
 	{"publish/matrix/matrixtest", []string{"publish/publishtest"}},
 	{"publish/matrix", []string{"post", "limits", "publish"}},
+	{"publish/nostr/nostrtest", []string{"publish/publishtest"}},
+	{"publish/nostr", []string{"post", "limits", "publish"}},
 	{"publish/mastodon/mastodontest", []string{"post", "publish/publishtest"}},
 	{"publish/mastodon", []string{"post", "limits", "publish"}},
 	{"publish/tiktok/tiktoktest", []string{"publish/publishtest"}},
@@ -91,7 +93,6 @@ var plan = []room{
 func forTests(name string) bool {
 	return strings.HasSuffix(name, "test") || slices.Contains([]string{"internal/bench", "internal/house", "internal/killat"}, name)
 }
-
 // builtPackage is what the go command says of a package.
 type builtPackage struct {
 	ImportPath string
