@@ -64,3 +64,13 @@ func (s *session) reportHeld(held []post.Post) {
 	s.c.count(func(sum *Summary) { sum.Held += len(held) })
 	s.c.cfg.Observe.HeldLate(len(held))
 }
+
+// reportMissing tells of posts that were given up as media of theirs never came.
+func (s *session) reportMissing(failed []post.Post) {
+	for i := range failed {
+		p := &failed[i]
+		s.worked = true
+		s.log.Info("failed", "post", p.ID, "group", p.Group, "due_at", p.SlotAt, "err", p.Problem.Message)
+		s.c.count(func(sum *Summary) { sum.count(Failed) })
+	}
+}

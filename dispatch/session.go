@@ -139,7 +139,7 @@ func (s *session) drain() error {
 			if last, err = s.send(next.Delivery); err != nil {
 				return err
 			}
-		case len(next.Held) == 0:
+		case len(next.Held)+len(next.Failed) == 0:
 			s.wait = next.Wait
 			return nil
 		}
@@ -161,6 +161,7 @@ func (s *session) next(last *attempt) (post.Next, error) {
 		s.report(last)
 	}
 	s.reportHeld(next.Held)
+	s.reportMissing(next.Failed)
 	return next, nil
 }
 

@@ -53,6 +53,10 @@ const (
 	ScopeConnection              // everything on the connection
 )
 
+// CodeMediaMissing is the error code of a post that was not sent as media of it never
+// came (CONTRACT §2.9, item 5; the list of codes of §6.2 is open).
+const CodeMediaMissing = "MEDIA_NOT_UPLOADED"
+
 // CodeOutcomeUnknown is the public error code of a post whose outcome is unknown.
 const CodeOutcomeUnknown = "OUTCOME_UNKNOWN"
 

@@ -33,6 +33,17 @@ type Media struct {
 	URL string `json:"url"`
 	Alt string `json:"alt,omitempty"`
 	Pin Pin    `json:"pin,omitzero"` // zero until it was taken
+
+	Upload Upload `json:"upload,omitzero"` // how it comes through the API; zero for other media
+}
+
+// Pending reports whether the media is still to come through the API.
+func (m *Media) Pending() bool { return !m.Upload.ID.IsZero() && m.Pin.IsZero() }
+
+// An Upload is a place that was promised for media to be sent to.
+type Upload struct {
+	ID    ID        `json:"id"`
+	Until time.Time `json:"until"` // the last moment at which the bytes may be there
 }
 
 // A Pin is a file that was taken into the room's media folder, and what is known
@@ -92,6 +103,24 @@ func (g *Group) Slot() time.Time {
 		return g.RequestedAt
 	}
 	return g.ScheduledAt
+}
+
+// PendingMedia returns the first media that is still to come, and until when any of
+// it may; nil when all of it is there. Nothing of the group goes out before.
+func (c *Content) PendingMedia() (first *Media, until time.Time) {
+	for i := range c.Media {
+		m := &c.Media[i]
+		if !m.Pending() {
+			continue
+		}
+		if first == nil {
+			first = m
+		}
+		if m.Upload.Until.After(until) {
+			until = m.Upload.Until
+		}
+	}
+	return first, until
 }
 
 // Status returns the rollup of the group's posts.

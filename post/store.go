@@ -19,6 +19,7 @@ type Next struct {
 	OK       bool      // false: nothing is to be sent now
 	Wait     time.Time // when not OK: when to ask again; zero when nothing is open
 	Held     []Post    // posts found past their grace and held just now
+	Failed   []Post    // posts given up just now, as media of theirs never came
 }
 
 // LogEntry is one event in the life of a group (CONTRACT §2.8).

@@ -209,6 +209,7 @@ const (
 	hasPins   // of the media
 	hasMillis // of the time that was asked for
 	hasDeleted
+	hasUploads // of the media
 )
 
 // Bits of a post within a group record.
@@ -238,6 +239,7 @@ func encodeGroup(b []byte, g *post.Group, account uint32, conns []uint32) []byte
 	set(hasLabels, len(g.Labels) > 0)
 	set(hasMedia, len(g.Media) > 0)
 	set(hasPins, slices.ContainsFunc(g.Media, func(m post.Media) bool { return !m.Pin.IsZero() }))
+	set(hasUploads, slices.ContainsFunc(g.Media, func(m post.Media) bool { return !m.Upload.ID.IsZero() }))
 	set(hasSettings, len(g.Settings) > 0)
 	set(hasVariants, len(g.Variants) > 0)
 	set(hasHeld, g.Held != "")
@@ -276,6 +278,10 @@ func encodeGroup(b []byte, g *post.Group, account uint32, conns []uint32) []byte
 			e.string(m.Alt)
 			if has&hasPins != 0 {
 				encodePin(e, &m.Pin)
+			}
+			if has&hasUploads != 0 {
+				e.id(m.Upload.ID)
+				e.time(m.Upload.Until)
 			}
 		}
 	}
@@ -436,6 +442,9 @@ func decodeGroup(key, b []byte, names *registry) (post.Group, error) {
 			m := post.Media{URL: d.string(), Alt: d.string()}
 			if has&hasPins != 0 {
 				m.Pin = decodePin(d)
+			}
+			if has&hasUploads != 0 {
+				m.Upload = post.Upload{ID: d.id(), Until: d.time()}
 			}
 			g.Media = append(g.Media, m)
 		}

@@ -36,6 +36,7 @@ import (
 //	jobs      job(12)                             → job record
 //	openjobs  job(12)                             → nothing: jobs that are not over
 //	webhooks  account(4) webhook(12)              → webhook record
+//	uploads   medium(12)                          → group(12) it is of
 //	notices   webhook(12) sequence(8) group(12)   → an event for a webhook, or an import of which events are still to be made
 //	sent      conn(4) five minutes(4)             → posts that went out(4), of the last day
 //	onceages  until(4) key in once(36)            → nothing: answers by when they may go
@@ -71,6 +72,7 @@ var (
 	bucketOpenJobs = []byte("openjobs")
 	bucketWebhooks = []byte("webhooks")
 	bucketNotices  = []byte("notices")
+	bucketUploads  = []byte("uploads")
 	bucketSent     = []byte("sent")
 )
 
@@ -78,7 +80,7 @@ var buckets = [][]byte{
 	bucketMeta, bucketAccounts, bucketConns, bucketConnIDs, bucketGroups, bucketOpen, bucketRuns, bucketFlight, bucketWake, bucketImports,
 	bucketDigests, bucketLineages, bucketRows, bucketKeyRuns, bucketTwinRuns, bucketUsage, bucketTotals,
 	bucketDirty, bucketStages, bucketUndoing, bucketAPIKeys, bucketOnce, bucketOnceAges,
-	bucketJobs, bucketOpenJobs, bucketWebhooks, bucketNotices, bucketSent,
+	bucketJobs, bucketOpenJobs, bucketWebhooks, bucketNotices, bucketUploads, bucketSent,
 }
 
 var metaFormat = []byte("format")

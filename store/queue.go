@@ -171,12 +171,12 @@ func dueConns(tx *bolt.Tx, now time.Time, most int) []uint32 {
 	return out
 }
 
-// mostHeld bounds how many late posts one Next holds.
+// mostHeld bounds how many posts one Next holds, gives up or puts off.
 const mostHeld = 500
 
 // Next records done, when it is not nil, holds posts found later than late after
-// their slot (never for 0), and writes the intent to send the next due post: all
-// in one commit. The post returned is in status processing, under this lease's
+// their slot (never for 0), has those wait whose media is still to come, and writes
+// the intent to send the next due post: all in one commit. The post returned is in status processing, under this lease's
 // epoch, with the attempt counted.
 //
 // When nothing is to be sent, Next says until when; a zero Wait means that
@@ -237,13 +237,13 @@ func later(a, b time.Time) time.Time {
 // begin writes the intent to send the first due post.
 func (c *change) begin(l post.Lease, conn uint32, late time.Duration) (post.Next, error) {
 	var next post.Next
-	for {
+	for passed := 0; ; passed++ {
 		n, idle, err := nothingDue(c.Tx, conn, l, c.now)
 		if err != nil || idle {
 			next.Wait = n.Wait
 			return next, err
 		}
-		if len(next.Held) == mostHeld {
+		if passed == mostHeld {
 			next.Wait = c.now
 			return next, nil
 		}
@@ -260,6 +260,14 @@ func (c *change) begin(l post.Lease, conn uint32, late time.Duration) (post.Next
 			return next, fmt.Errorf("open post %s: %w: its group says otherwise", e.id, errRecord)
 		}
 		p := &g.Posts[e.at]
+		if waits, err := c.awaitMedia(old, &g, p); err != nil {
+			return next, err
+		} else if waits {
+			if p.Status == post.StatusFailed {
+				next.Failed = append(next.Failed, *p)
+			}
+			continue
+		}
 		if by := tooLate(p, c.now, late); by > 0 {
 			why := fmt.Sprintf("found %s after its time, later than the grace of %s", by.Truncate(time.Minute), late)
 			p.Status = post.StatusDraft

@@ -75,6 +75,7 @@ func verify(tx *bolt.Tx, names *registry) []error {
 	}
 	h := hidden(tx)
 	waiting, flight, sum := 0, 0, uint64(0)
+	uploads := 0
 	usage := map[string]int{}
 	totals := map[post.Status]int64{}
 	each(tx, bucketGroups, fault, func(k, v []byte) {
@@ -87,6 +88,16 @@ func verify(tx *bolt.Tx, names *registry) []error {
 			return
 		}
 		account, _ := names.accountNumber(g.Account)
+		for i := range g.Media {
+			id := g.Media[i].Upload.ID
+			if id.IsZero() {
+				continue
+			}
+			uploads++
+			if of := tx.Bucket(bucketUploads).Get(id[:]); !bytes.Equal(of, g.ID[:]) {
+				fault("media %s of group %s is found at %x", id, g.ID, of)
+			}
+		}
 		for i := range g.Posts {
 			p := &g.Posts[i]
 			conn, _ := names.connNumber(connName{g.Account, p.Connection})
@@ -113,6 +124,10 @@ func verify(tx *bolt.Tx, names *registry) []error {
 	each(tx, bucketFlight, fault, func(_, _ []byte) { flight-- })
 	if flight != 0 {
 		fault("posts in flight and their entries differ by %d", flight)
+	}
+	each(tx, bucketUploads, fault, func(_, _ []byte) { uploads-- })
+	if uploads != 0 {
+		fault("media that comes through the API and its entries differ by %d", uploads)
 	}
 	each(tx, bucketUsage, fault, func(k, v []byte) {
 		if n := int(binary.BigEndian.Uint32(v)); usage[string(k)] != n {

@@ -93,6 +93,7 @@ var plan = []room{
 func forTests(name string) bool {
 	return strings.HasSuffix(name, "test") || slices.Contains([]string{"internal/bench", "internal/house", "internal/killat"}, name)
 }
+
 // builtPackage is what the go command says of a package.
 type builtPackage struct {
 	ImportPath string
