@@ -41,6 +41,10 @@ type Store interface {
 	Job(ctx context.Context, id post.ID) (post.Job, error)
 	OpenJobs(ctx context.Context) ([]post.Job, error)
 
+	AddUpload(ctx context.Context, group post.ID, m post.Media, most int) (post.Group, error)
+	Upload(ctx context.Context, id post.ID) (post.Group, post.Media, error)
+	FillUpload(ctx context.Context, id post.ID, pin post.Pin) (post.Group, error)
+
 	Webhooks(ctx context.Context, account post.AccountID) ([]post.Webhook, error)
 	AddWebhook(ctx context.Context, w *post.Webhook, most int) error
 	EditWebhook(ctx context.Context, account post.AccountID, id post.ID, fn func(*post.Webhook)) (post.Webhook, error)
@@ -105,6 +109,11 @@ type Config struct {
 	Uploads string
 	Take    func(ctx context.Context, path string, j *post.Job) error
 
+	// Media keeps the media of posts. MediaKey is what its URLs are signed with, the
+	// same after a restart.
+	Media    Shelf
+	MediaKey func() ([]byte, error)
+
 	// Vault seals the secrets of webhooks. Call sends one delivery to a URL that a
 	// caller named, and returns the status of the answer; its errors show no more of
 	// the URL than its host. It must follow no redirect, and reach no address that a
@@ -136,7 +145,12 @@ type Settings struct {
 	// networks around it, on any port (CONTRACT §12 D11).
 	AllowPrivateWebhooks bool
 
-	MaxUpload int64 // bytes of one file; 0 for 64 MiB
+	// PublicURL is where clients reach the server, without a slash at the end; "" for
+	// the host that they call (CONTRACT §2.9, item 4).
+	PublicURL string
+
+	MaxUpload int64 // bytes of one calendar; 0 for 64 MiB
+	MaxMedia  int64 // bytes of one picture or film; 0 for 4 GiB
 }
 
 // An API answers requests. Its methods may be called at the same time.
@@ -164,6 +178,10 @@ func New(c Config) *API {
 	a.route("GET /post-logs/{id}", a.postLogs, "Failed to get post logs")
 	a.route("GET /platform-connections", a.platformConnections, "Failed to fetch platform connections")
 	a.route("POST /test-connection/{id}", a.testConnection, "Failed to test connection")
+
+	a.route("POST /get-upload-url", a.getUploadURL, "Failed to create upload URL")
+	a.direct("PUT "+uploadsPath+"{id}", a.putUpload, "Failed to store media file")
+	a.direct("GET "+uploadsPath+"{id}/{sig}/{folder}/{name}", a.getUpload, "Failed to read media file")
 
 	a.route("GET /webhooks", a.listWebhooks, "Failed to list webhooks")
 	a.route("POST /webhooks", a.createWebhook, "Failed to create webhook")

@@ -285,12 +285,24 @@ type validatedBody struct {
 	Validation validation `json:"validation"`
 }
 
-// validatePost says what would become of a body of create-post, and stores
-// nothing.
+// validatePost says what would become of a body of create-post, or of the post that
+// postGroupId names, with its media, and stores nothing.
 func (a *API) validatePost(c *call) (any, error) {
 	f, err := c.bulkFields()
 	if err != nil {
 		return nil, err
+	}
+	if !f.absent("postGroupId") {
+		of, _ := f.text("postGroupId")
+		id, err := post.ParseID(of)
+		if err != nil {
+			return nil, errNotFound(textNoGroup)
+		}
+		g, err := c.group(id)
+		if err != nil {
+			return nil, err
+		}
+		return validatedBody{true, c.validate(&g)}, nil
 	}
 	g, err := c.newGroup(f)
 	if err != nil {

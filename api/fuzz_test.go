@@ -47,7 +47,7 @@ func FuzzBodies(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		for _, path := range []string{"/validate-post", "/bulk/reschedule", "/bulk/schedule-drafts", "/update-post/" + strings.Repeat("a", 24)} {
+		for _, path := range []string{"/validate-post", "/get-upload-url", "/bulk/reschedule", "/bulk/schedule-drafts", "/update-post/" + strings.Repeat("a", 24)} {
 			method := "POST"
 			if strings.HasPrefix(path, "/update") {
 				method = "PUT"

@@ -155,13 +155,14 @@ func (a *API) deletePost(c *call) (any, error) {
 
 // gotBody answers get-post. What follows Posts are additions of ours (A3).
 type gotBody struct {
-	Success          bool      `json:"success"`
-	PostGroupID      post.ID   `json:"postGroupId"`
-	Posts            []gotPost `json:"posts"`
-	Status           string    `json:"status,omitempty"`
-	Content          string    `json:"content,omitempty"`
-	ScheduledTime    stamp     `json:"scheduledTime,omitzero"`
-	ProcessingStatus string    `json:"processingStatus,omitempty"`
+	Success          bool         `json:"success"`
+	PostGroupID      post.ID      `json:"postGroupId"`
+	Posts            []gotPost    `json:"posts"`
+	Status           string       `json:"status,omitempty"`
+	Content          string       `json:"content,omitempty"`
+	ScheduledTime    stamp        `json:"scheduledTime,omitzero"`
+	ProcessingStatus string       `json:"processingStatus,omitempty"`
+	Media            []shownMedia `json:"media,omitempty"`
 }
 
 // gotPost is one platform post (CONTRACT §2.3). PublishedAt and what follows are
@@ -212,7 +213,7 @@ func (a *API) getPost(c *call) (any, error) {
 	}
 	if !c.set.StrictCompat {
 		body.Status, body.Content, body.ScheduledTime = publicStatus(&g), g.Text, stamp(g.Slot())
-		body.ProcessingStatus = processing(&g)
+		body.ProcessingStatus, body.Media = processing(&g), showMedia(&g, c.now)
 	}
 	return body, nil
 }

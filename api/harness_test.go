@@ -17,6 +17,7 @@ import (
 
 	"github.com/postroom/postroom/api"
 	"github.com/postroom/postroom/limits"
+	"github.com/postroom/postroom/media"
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/store"
 )
@@ -64,12 +65,17 @@ func newDesk(t *testing.T, change ...func(*desk)) *desk {
 			t.Error(err)
 		}
 	})
+	shelf, err := media.OpenShelf(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
 	d.api = api.New(api.Config{
 		Store: jobWatch{s, d.over}, Now: d.clock, Log: slog.New(slog.NewTextHandler(testLog{t}, nil)),
 		Account: func(id post.AccountID) (api.Account, bool) {
 			return d.account, id == d.account.ID && !d.absent
 		},
 		Settings: func() api.Settings { return d.set }, Vault: glassVault{},
+		Media: shelf, MediaKey: func() ([]byte, error) { return []byte("0123456789abcdef0123456789abcdef"), nil },
 	})
 	d.key, d.id = d.newKey(d.account.ID)
 	return d

@@ -142,8 +142,8 @@ func showListed(g *post.Group) listedGroup {
 		p := &g.Posts[i]
 		out.Platforms[i] = listedPost{p.Connection, p.Connection.Platform(), publicPostStatus(p.Status)}
 	}
-	for _, m := range g.Media {
-		if strings.HasPrefix(m.URL, "http://") || strings.HasPrefix(m.URL, "https://") {
+	for i := range g.Media {
+		if m := &g.Media[i]; webURL(m) != "" && !m.Pending() {
 			out.MediaURLs = append(out.MediaURLs, m.URL)
 		}
 	}

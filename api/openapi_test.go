@@ -72,6 +72,7 @@ func fits(t *testing.T, method, path string, a answer) {
 	kind, _, _ := strings.Cut(a.Header.Get("Content-Type"), ";")
 	content := said.Value.Content.Get(kind)
 	switch {
+	case len(said.Value.Content) == 0 && kind == "" && a.Body == "":
 	case content == nil:
 		t.Errorf("%s %s answers %d as %q, which the document does not say", method, path, a.Status, kind)
 	case kind == "application/json":

@@ -52,6 +52,9 @@ type Refusal struct {
 
 func (e *Refusal) Error() string { return e.Why }
 
+// Refused tells a Refusal from other errors where this package is not known.
+func (e *Refusal) Refused() {}
+
 func refuse(format string, args ...any) error { return &Refusal{Why: fmt.Sprintf(format, args...)} }
 
 // Put takes what r gives, of at most most bytes, and returns what it is. The file

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -24,10 +25,12 @@ func newAPI(r *room) *api.API {
 	return api.New(api.Config{
 		Store: r.store, Account: r.apiAccount, Now: r.now, Log: r.log,
 		Uploads: filepath.Join(r.dir, "data", "uploads"), Take: r.takeUpload,
+		Media: r.media.Shelf(), MediaKey: sync.OnceValues(r.linkKey),
 		Vault: box{r.box}, Call: r.callWebhook(),
 		Settings: func() api.Settings {
-			s := r.config().API
-			s.MaxUpload = r.config().Inbox.MaxBytes
+			cfg := r.config()
+			s := cfg.API
+			s.MaxUpload, s.PublicURL = cfg.Inbox.MaxBytes, cfg.PublicURL
 			return s
 		},
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/postroom/postroom/internal/secret"
 	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
+	"github.com/postroom/postroom/publish"
 	"github.com/postroom/postroom/scheduler"
 )
 
@@ -193,6 +194,7 @@ func (c *Config) settings() []setting {
 		{"api", section([]setting{
 			{"allow_private_webhooks", scalar(&c.API.AllowPrivateWebhooks, yesNo)},
 			{"allow_origins", func(v value) { c.API.Origins = v.origins() }},
+			{"max_media", scalar(&c.API.MaxMedia, bytesSize(1<<10, publish.MostMedia))},
 			{"reject_unknown_connections", func(v value) {
 				reject := true
 				scalar(&reject, yesNo)(v)
