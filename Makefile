@@ -9,7 +9,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # needs one.
 export CGO_ENABLED := 0
 
-.PHONY: run build test check fmt vet lint cross race fuzz sweep bench profile clean
+.PHONY: run build test check fmt vet lint cross race fuzz sweep integration bench profile clean
 
 # Lays out ./room at the first time, with calendars in its inbox, and starts.
 run: build
@@ -58,6 +58,11 @@ fuzz:
 # Kills the program, or fails its calls, at every call that changes the world.
 sweep:
 	POSTROOM_SWEEP=full $(GO) test -count=1 -v -timeout 60m -run Sweep ./internal/killat ./cmd/postroom
+
+# Publishes from an inbox to real servers on this machine. The first time it installs
+# them, into the user's cache; what cannot be installed is skipped with a line.
+integration:
+	POSTROOM_INTEGRATION=1 $(GO) test -count=1 -v -parallel 16 -timeout 60m ./internal/integration
 
 # Ratios against yardsticks in the same run.
 bench:

@@ -85,13 +85,14 @@ var plan = []room{
 	{"internal/walltime", nil},
 	{"internal/bench", nil},
 	{"internal/house", nil},
+	{"internal/integration", nil},
 	{"internal/killat", nil},
 }
 
 // forTests reports whether no other code may import a package than tests, and
 // others like it: those that are called after testing, and three of our tools.
 func forTests(name string) bool {
-	return strings.HasSuffix(name, "test") || slices.Contains([]string{"internal/bench", "internal/house", "internal/killat"}, name)
+	return strings.HasSuffix(name, "test") || slices.Contains([]string{"internal/bench", "internal/house", "internal/integration", "internal/killat"}, name)
 }
 
 // builtPackage is what the go command says of a package.

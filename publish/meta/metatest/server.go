@@ -209,10 +209,11 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request) {
 		var at struct {
 			ID string `json:"media_fbid"`
 		}
-		if p := s.pictures[at.ID]; json.Unmarshal([]byte(value), &at) != nil {
+		if err := json.Unmarshal([]byte(value), &at); err != nil {
 			refuse(w, 100, 0, "Invalid attached_media")
 			return
-		} else if p = s.pictures[at.ID]; p == nil || p.dropped {
+		}
+		if p := s.pictures[at.ID]; p == nil || p.dropped {
 			refuse(w, 100, 0, "Photos should not be already posted, or were deleted")
 			return
 		}
