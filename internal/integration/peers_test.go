@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coder/websocket"
+
 	"github.com/postroom/postroom/post"
 )
 
@@ -108,6 +110,49 @@ func TestWordPress(t *testing.T) {
 				out = append(out, text)
 			}
 			return out
+		},
+	})
+}
+
+func TestNostr(t *testing.T) {
+	t.Parallel()
+	relay := startNode(t, "nostr").said["url"]
+	run(t, &peer{
+		connection: "nostr-acme", url: relay, asked: true, answer: `["OK"`,
+		entry: func(url string) string {
+			return fmt.Sprintf(`{id: nostr-acme, key: "${NOSTR_KEY}", relays: [%q]}`, url)
+		},
+		env: []string{"NOSTR_KEY=" + strings.Repeat("7a", 32)},
+		texts: func(t *testing.T) []string {
+			conn, _, err := websocket.Dial(t.Context(), relay, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.CloseNow()
+			if err := conn.Write(t.Context(), websocket.MessageText, []byte(`["REQ","all",{"kinds":[1]}]`)); err != nil {
+				t.Fatal(err)
+			}
+			var out []string
+			for {
+				_, b, err := conn.Read(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				var said []json.RawMessage
+				if err := json.Unmarshal(b, &said); err != nil {
+					t.Fatal(err)
+				}
+				if string(said[0]) != `"EVENT"` {
+					return out // EOSE: that was all
+				}
+				var event struct {
+					Content string `json:"content"`
+				}
+				if err := json.Unmarshal(said[2], &event); err != nil {
+					t.Fatal(err)
+				}
+				out = append(out, event.Content)
+			}
 		},
 	})
 }
