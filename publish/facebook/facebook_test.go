@@ -70,27 +70,6 @@ func TestSuite(t *testing.T) {
 	}
 }
 
-func delivery(c post.Content) *post.Delivery {
-	now := time.Now().UTC()
-	id := post.MakeID(now, [5]byte{1}, 1)
-	return &post.Delivery{
-		Post:    post.Post{ID: id.Add(1), Group: id, Account: "acme", Connection: connection, Status: post.StatusProcessing, BegunAt: now, Attempts: 1},
-		Content: c,
-	}
-}
-
-func saver(d *post.Delivery) publish.Save {
-	return func(parts []post.Part, state []byte) error {
-		if parts != nil {
-			d.Post.Parts = parts
-		}
-		if state != nil {
-			d.Post.State = state
-		}
-		return nil
-	}
-}
-
 func withMedia(t *testing.T) func(*facebook.Config) {
 	t.Helper()
 	dir := t.TempDir()
@@ -130,8 +109,8 @@ func TestWhatAPostIsMadeOf(t *testing.T) {
 			t.Parallel()
 			server := &metatest.Server{}
 			p, _ := publisher(t, server, media)
-			d := delivery(c.content)
-			r, err := p.Publish(t.Context(), *d, saver(d))
+			d := publishtest.NewDelivery(connection, c.content)
+			r, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -176,12 +155,12 @@ func TestPicturesAreUploadedOnce(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &metatest.Server{}
 				p, _ := publisher(t, server, media)
-				d := delivery(post.Content{Text: "see", Media: []post.Media{{URL: "a.png"}}})
+				d := publishtest.NewDelivery(connection, post.Content{Text: "see", Media: []post.Media{{URL: "a.png"}}})
 				server.Next(publishtest.Throttle)
 				sends := 0
 				for {
 					sends++
-					_, err := p.Publish(t.Context(), *d, saver(d))
+					_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 					if err == nil {
 						break
 					}
@@ -205,13 +184,13 @@ func TestP2_ARefusedCopyIsLookedUp(t *testing.T) {
 	t.Parallel()
 	server := &metatest.Server{}
 	p, _ := publisher(t, server)
-	d := delivery(post.Content{Text: "hello"})
-	if _, err := p.Publish(t.Context(), *d, saver(d)); err != nil {
+	d := publishtest.NewDelivery(connection, post.Content{Text: "hello"})
+	if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err != nil {
 		t.Fatal(err)
 	}
 	for attempts, want := range map[int]post.Sent{1: post.Refused, 2: post.SentMaybe} {
 		d.Post.Attempts = attempts
-		_, err := p.Publish(t.Context(), *d, saver(d))
+		_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 		if f, ok := err.(*post.Failure); !ok || f.Sent != want {
 			t.Errorf("attempt %d: %v, want %v", attempts, err, want)
 		}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/publish"
@@ -91,27 +90,6 @@ func TestSuite(t *testing.T) {
 	}
 }
 
-func delivery(c post.Content) *post.Delivery {
-	now := time.Now().UTC()
-	id := post.MakeID(now, [5]byte{1}, 1)
-	return &post.Delivery{
-		Post:    post.Post{ID: id.Add(1), Group: id, Account: "acme", Connection: connection, Status: post.StatusProcessing, BegunAt: now, Attempts: 1},
-		Content: c,
-	}
-}
-
-func saver(d *post.Delivery) publish.Save {
-	return func(parts []post.Part, state []byte) error {
-		if parts != nil {
-			d.Post.Parts = parts
-		}
-		if state != nil {
-			d.Post.State = state
-		}
-		return nil
-	}
-}
-
 func TestWhatAPostIsMadeOf(t *testing.T) {
 	t.Parallel()
 	jpg := post.Media{URL: "https://cdn.example/a.jpg", Alt: "one"}
@@ -138,8 +116,8 @@ func TestWhatAPostIsMadeOf(t *testing.T) {
 					handler = document(t, server)
 				}
 				p, _ := publisher(t, handler)
-				d := delivery(c.content)
-				r, err := p.Publish(t.Context(), *d, saver(d))
+				d := publishtest.NewDelivery(connection, c.content)
+				r, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -183,13 +161,13 @@ func TestP2_AContainerIsPublishedOnce(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &metatest.Server{}
 				p, _ := publisher(t, server)
-				d := delivery(post.Content{Text: "see", Media: []post.Media{{URL: "https://cdn.example/a.jpg"}}, FirstComment: "more"})
+				d := publishtest.NewDelivery(connection, post.Content{Text: "see", Media: []post.Media{{URL: "https://cdn.example/a.jpg"}}, FirstComment: "more"})
 				server.Next(c.fault)
-				if _, err := p.Publish(t.Context(), *d, saver(d)); err == nil {
+				if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
 					t.Fatal("no failure")
 				}
 				c.between(server)
-				r, err := p.Publish(t.Context(), *d, saver(d))
+				r, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 				if err != nil {
 					t.Fatal(err)
 				}

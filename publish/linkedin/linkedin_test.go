@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/publish"
@@ -85,27 +84,6 @@ func TestSuite(t *testing.T) {
 	}
 }
 
-func delivery(c post.Content) *post.Delivery {
-	now := time.Now().UTC()
-	id := post.MakeID(now, [5]byte{1}, 1)
-	return &post.Delivery{
-		Post:    post.Post{ID: id.Add(1), Group: id, Account: "acme", Connection: connection, Status: post.StatusProcessing, BegunAt: now, Attempts: 1},
-		Content: c,
-	}
-}
-
-func saver(d *post.Delivery) publish.Save {
-	return func(parts []post.Part, state []byte) error {
-		if parts != nil {
-			d.Post.Parts = parts
-		}
-		if state != nil {
-			d.Post.State = state
-		}
-		return nil
-	}
-}
-
 func TestWhatHangsOnAPost(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -141,8 +119,8 @@ func TestWhatHangsOnAPost(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &linkedintest.Server{Processing: 2}
 				p, _ := publisher(t, server, page, func(cfg *linkedin.Config) { cfg.Media = media })
-				d := delivery(c.content)
-				if _, err := p.Publish(t.Context(), *d, saver(d)); err != nil {
+				d := publishtest.NewDelivery(connection, c.content)
+				if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err != nil {
 					t.Fatal(err)
 				}
 				sent := server.Ledger()[0]
@@ -190,9 +168,9 @@ func TestP2_FirstCommentFollowsItsPost(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &linkedintest.Server{}
 				p, _ := publisher(t, server, page)
-				d := delivery(post.Content{Text: "the post", FirstComment: "the comment"})
+				d := publishtest.NewDelivery(connection, post.Content{Text: "the post", FirstComment: "the comment"})
 				server.Next(c.faults...)
-				_, err := p.Publish(t.Context(), *d, saver(d))
+				_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 				for range 3 {
 					f, failed := err.(*post.Failure)
 					if !failed {
@@ -209,7 +187,7 @@ func TestP2_FirstCommentFollowsItsPost(t *testing.T) {
 						d.Post.Parts = found.Parts
 					}
 					d.Post.Attempts++
-					_, err = p.Publish(t.Context(), *d, saver(d))
+					_, err = p.Publish(t.Context(), *d, publishtest.Keep(d))
 				}
 				f, failed := err.(*post.Failure)
 				if failed != c.doubt || failed && !f.InDoubt() {
@@ -230,23 +208,23 @@ func TestP2_ARefusedCopyIsThePost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &linkedintest.Server{}
 		p, _ := publisher(t, server)
-		d := delivery(post.Content{Text: "hello"})
+		d := publishtest.NewDelivery(connection, post.Content{Text: "hello"})
 		server.Next(publishtest.Lost)
-		if _, err := p.Publish(t.Context(), *d, saver(d)); err == nil {
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
 			t.Fatal("a lost answer is no failure")
 		}
 		if found, err := p.Lookup(t.Context(), *d); err != nil || found.State != post.Undecidable {
 			t.Errorf("look-up: %+v, %v", found, err)
 		}
 		d.Post.Attempts = 2
-		r, err := p.Publish(t.Context(), *d, saver(d))
+		r, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 		if err != nil || r.RemoteID != server.Ledger()[0].URN || len(server.Ledger()) != 1 {
 			t.Errorf("got %+v, %v", r, err)
 		}
 
-		other := delivery(post.Content{Text: "hello"}) // at its first attempt it is none of ours
+		other := publishtest.NewDelivery(connection, post.Content{Text: "hello"}) // at its first attempt it is none of ours
 		other.Post.ID = other.Post.ID.Add(9)
-		if _, err := p.Publish(t.Context(), *other, saver(other)); err == nil || err.(*post.Failure).Class != post.ClassInvalid {
+		if _, err := p.Publish(t.Context(), *other, publishtest.Keep(other)); err == nil || err.(*post.Failure).Class != post.ClassInvalid {
 			t.Errorf("a copy of another post: %v", err)
 		}
 	})
@@ -255,8 +233,8 @@ func TestP2_ARefusedCopyIsThePost(t *testing.T) {
 func TestAnOldVersionSaysSo(t *testing.T) {
 	t.Parallel()
 	p, _ := publisher(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUpgradeRequired) }), page)
-	d := delivery(post.Content{Text: "hello"})
-	_, err := p.Publish(t.Context(), *d, saver(d))
+	d := publishtest.NewDelivery(connection, post.Content{Text: "hello"})
+	_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 	if f, ok := err.(*post.Failure); !ok || f.Scope != post.ScopeConnection || f.InDoubt() || !strings.Contains(f.Message, linkedin.Version) {
 		t.Errorf("got %v", err)
 	}

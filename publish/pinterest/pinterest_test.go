@@ -134,24 +134,6 @@ func TestSuite(t *testing.T) {
 	}
 }
 
-func delivery(c post.Content) *post.Delivery {
-	now := time.Now().UTC()
-	id := post.MakeID(now, [5]byte{1}, 1)
-	return &post.Delivery{
-		Post:    post.Post{ID: id.Add(1), Group: id, Account: "acme", Connection: connection, Status: post.StatusProcessing, BegunAt: now, Attempts: 1},
-		Content: c,
-	}
-}
-
-func saver(d *post.Delivery) publish.Save {
-	return func(_ []post.Part, state []byte) error {
-		if state != nil {
-			d.Post.State = state
-		}
-		return nil
-	}
-}
-
 func TestWhatAPinIsMadeOf(t *testing.T) {
 	t.Parallel()
 	a, b := post.Media{URL: "a.png", Alt: "one"}, post.Media{URL: "b.png", Alt: "two"}
@@ -204,8 +186,8 @@ func TestWhatAPinIsMadeOf(t *testing.T) {
 						}
 					}
 				})
-				d := delivery(c.content)
-				r, err := p.Publish(t.Context(), *d, saver(d))
+				d := publishtest.NewDelivery(connection, c.content)
+				r, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -243,22 +225,22 @@ func TestFilmsAreKeptAndUploadedAgainWhereTheyAreGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &pinteresttest.Server{Token: publishtest.Canary}
 		p, _ := publisher(t, server)
-		d := delivery(post.Content{Text: "see", Media: []post.Media{{URL: "movie.mp4"}}})
+		d := publishtest.NewDelivery(connection, post.Content{Text: "see", Media: []post.Media{{URL: "movie.mp4"}}})
 		server.Next(publishtest.Throttle)
-		if _, err := p.Publish(t.Context(), *d, saver(d)); err == nil {
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
 			t.Fatal("throttled, and no failure")
 		}
 		kept := string(d.Post.State)
 		server.Next(publishtest.Throttle)
-		if _, err := p.Publish(t.Context(), *d, saver(d)); err == nil || string(d.Post.State) != kept {
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil || string(d.Post.State) != kept {
 			t.Errorf("state is %s, was %s", d.Post.State, kept)
 		}
 		server.Forget()
-		_, err := p.Publish(t.Context(), *d, saver(d))
+		_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 		if f, ok := err.(*post.Failure); !ok || !f.Retryable() {
 			t.Fatalf("got %v, want a failure to try again after", err)
 		}
-		if _, err := p.Publish(t.Context(), *d, saver(d)); err != nil || len(server.Ledger()) != 1 {
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err != nil || len(server.Ledger()) != 1 {
 			t.Errorf("got %v with %+v", err, server.Ledger())
 		}
 	})
@@ -308,7 +290,7 @@ func TestLookup(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &pinteresttest.Server{Token: publishtest.Canary}
 				p, _ := publisher(t, server)
-				d := delivery(content)
+				d := publishtest.NewDelivery(connection, content)
 				c.arrange(server, pinteresttest.Pin{Board: pinteresttest.Board, Title: "T", Description: "see  this", Link: content.Link, At: time.Now().UTC()})
 				found, err := p.Lookup(t.Context(), *d)
 				if err != nil || found.State != c.want {
@@ -329,9 +311,9 @@ func TestP2_TwoEqualPostsAreTwoPins(t *testing.T) {
 		server := &pinteresttest.Server{Token: publishtest.Canary}
 		p, _ := publisher(t, server)
 		content := post.Content{Text: "see", Media: []post.Media{{URL: "a.png"}}}
-		one, two := delivery(content), delivery(content)
+		one, two := publishtest.NewDelivery(connection, content), publishtest.NewDelivery(connection, content)
 		two.Post.ID = two.Post.ID.Add(7)
-		if _, err := p.Publish(t.Context(), *one, saver(one)); err != nil {
+		if _, err := p.Publish(t.Context(), *one, publishtest.Keep(one)); err != nil {
 			t.Fatal(err)
 		}
 		if found, err := p.Lookup(t.Context(), *two); err != nil || found.State != post.Absent {
@@ -362,8 +344,8 @@ func TestRefusals(t *testing.T) {
 				w.WriteHeader(c.status)
 				fmt.Fprint(w, c.body)
 			}))
-			d := delivery(post.Content{Text: "see", Media: []post.Media{{URL: "a.png"}}})
-			_, err := p.Publish(t.Context(), *d, saver(d))
+			d := publishtest.NewDelivery(connection, post.Content{Text: "see", Media: []post.Media{{URL: "a.png"}}})
+			_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 			if f, ok := err.(*post.Failure); !ok || f.Sent != post.Refused || f.Class != c.class || f.Scope != c.scope || !strings.Contains(f.Message, c.message) {
 				t.Errorf("got %+v", err)
 			}
@@ -388,8 +370,8 @@ func TestP2_NothingIsInDoubtBeforeThePin(t *testing.T) {
 			t.Parallel()
 			server := &pinteresttest.Server{Token: publishtest.Canary}
 			p, _ := publisher(t, server)
-			d := delivery(content)
-			_, err := p.Publish(t.Context(), *d, saver(d))
+			d := publishtest.NewDelivery(connection, content)
+			_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 			if f, ok := err.(*post.Failure); !ok || f.InDoubt() || f.Class != post.ClassInvalid || !strings.Contains(f.Message, want) || len(server.Ledger()) > 0 {
 				t.Errorf("got %+v", err)
 			}

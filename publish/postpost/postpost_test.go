@@ -75,24 +75,6 @@ func TestSuite(t *testing.T) {
 	}
 }
 
-func delivery(c post.Content) *post.Delivery {
-	now := time.Now().UTC()
-	id := post.MakeID(now, [5]byte{1}, 1)
-	return &post.Delivery{
-		Post:    post.Post{ID: id.Add(1), Group: id, Account: "acme", Connection: connection, Status: post.StatusProcessing, BegunAt: now, Attempts: 1},
-		Content: c,
-	}
-}
-
-func saver(d *post.Delivery) publish.Save {
-	return func(_ []post.Part, state []byte) error {
-		if state != nil {
-			d.Post.State = state
-		}
-		return nil
-	}
-}
-
 func room(t *testing.T) *publish.MediaRoom {
 	t.Helper()
 	dir := t.TempDir()
@@ -143,9 +125,9 @@ func TestWhatIsForwarded(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &postposttest.Server{Key: publishtest.Canary}
 				p, _ := publisher(t, renamed(server, "refused", "taken"), func(cfg *postpost.Config) { cfg.Connection, cfg.To, cfg.Media = c.id, c.to, room(t) })
-				d := delivery(c.content)
+				d := publishtest.NewDelivery(connection, c.content)
 				d.Post.Connection = c.id
-				r, err := p.Publish(t.Context(), *d, saver(d))
+				r, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -181,8 +163,8 @@ func TestP2_ADraftWithoutItsMediaIsNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &postposttest.Server{Key: publishtest.Canary}
 		p, _ := publisher(t, server, func(c *postpost.Config) { c.Media = room(t) })
-		d := delivery(post.Content{Text: "x", Media: []post.Media{{URL: "a.png"}, {URL: "refused.png"}}})
-		_, err := p.Publish(t.Context(), *d, saver(d))
+		d := publishtest.NewDelivery(connection, post.Content{Text: "x", Media: []post.Media{{URL: "a.png"}, {URL: "refused.png"}}})
+		_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 		if f, ok := err.(*post.Failure); !ok || f.InDoubt() || !strings.Contains(f.Message, "media refused.png") {
 			t.Errorf("got %v", err)
 		}
@@ -226,8 +208,8 @@ func TestP2_WhatFailsThere(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &postposttest.Server{Key: publishtest.Canary, Failures: c.failures, Ticks: 2}
 				p, _ := publisher(t, server, func(cfg *postpost.Config) { cfg.To = c.to })
-				d := delivery(post.Content{Text: "x"})
-				_, err := p.Publish(t.Context(), *d, saver(d))
+				d := publishtest.NewDelivery(connection, post.Content{Text: "x"})
+				_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 				f, ok := err.(*post.Failure)
 				if !ok || f.Class != c.class || f.Sent != c.sent || !strings.Contains(f.Message, c.message) {
 					t.Errorf("got %v", err)
@@ -246,13 +228,13 @@ func TestP2_WhatIsLiveIsNotSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &postposttest.Server{Key: publishtest.Canary, Failures: map[string]string{"mastodon-9": "RATE_LIMITED slow down"}}
 		p, _ := publisher(t, server, func(c *postpost.Config) { c.To = []post.ConnectionID{"twitter-123", "mastodon-9"} })
-		d := delivery(post.Content{Text: "x"})
-		if _, err := p.Publish(t.Context(), *d, saver(d)); err == nil {
+		d := publishtest.NewDelivery(connection, post.Content{Text: "x"})
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
 			t.Fatal("a failure is none")
 		}
 		server.Heal("mastodon-9")
 		for range 2 { // and once more, when all is live
-			r, err := p.Publish(t.Context(), *d, saver(d))
+			r, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 			groups := server.Groups()
 			if err != nil || len(groups) != 2 || r.RemoteID != groups[1].ID || !reflect.DeepEqual(groups[1].Platforms, []string{"mastodon-9"}) {
 				t.Errorf("got %+v, %v after %+v", r, err, groups)
@@ -269,16 +251,16 @@ func TestAGroupThatSomebodyDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &postposttest.Server{Key: publishtest.Canary}
 		p, _ := publisher(t, server)
-		d := delivery(post.Content{Text: "x"})
+		d := publishtest.NewDelivery(connection, post.Content{Text: "x"})
 		server.Next(publishtest.Lost)
-		if _, err := p.Publish(t.Context(), *d, saver(d)); err == nil {
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
 			t.Fatal("a lost answer is no failure")
 		}
 		server.Delete()
 		if found, err := p.Lookup(t.Context(), *d); err != nil || found.State != post.Undecidable {
 			t.Errorf("look-up: %+v, %v", found, err)
 		}
-		if _, err := p.Publish(t.Context(), *d, saver(d)); err != nil || len(server.Live()) != 1 { // a person had it sent again
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err != nil || len(server.Live()) != 1 { // a person had it sent again
 			t.Errorf("got %v, and live are %q", err, server.Live())
 		}
 	})
@@ -290,9 +272,9 @@ func TestP2_APostThatDoesNotGoOutIsInDoubtAndLookedUpAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &postposttest.Server{Key: publishtest.Canary, Ticks: 42}
 		p, _ := publisher(t, server)
-		d := delivery(post.Content{Text: "x"})
+		d := publishtest.NewDelivery(connection, post.Content{Text: "x"})
 		begun := time.Now()
-		_, err := p.Publish(t.Context(), *d, saver(d))
+		_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 		if f, ok := err.(*post.Failure); !ok || f.Class != post.ClassTimeout || !f.InDoubt() {
 			t.Fatalf("got %v", err)
 		}
@@ -331,8 +313,8 @@ func TestRefusals(t *testing.T) {
 				w.WriteHeader(c.status)
 				fmt.Fprint(w, c.body)
 			}))
-			d := delivery(post.Content{Text: "x"})
-			_, err := p.Publish(t.Context(), *d, saver(d))
+			d := publishtest.NewDelivery(connection, post.Content{Text: "x"})
+			_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 			if f, ok := err.(*post.Failure); !ok || f.Sent != post.Refused || f.Class != c.class || f.Scope != c.scope || !strings.Contains(f.Message, c.message) {
 				t.Errorf("got %+v", err)
 			}

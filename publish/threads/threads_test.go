@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/publish"
@@ -61,27 +60,6 @@ func TestSuite(t *testing.T) {
 	})
 }
 
-func delivery(c post.Content) *post.Delivery {
-	now := time.Now().UTC()
-	id := post.MakeID(now, [5]byte{1}, 1)
-	return &post.Delivery{
-		Post:    post.Post{ID: id.Add(1), Group: id, Account: "acme", Connection: connection, Status: post.StatusProcessing, BegunAt: now, Attempts: 1},
-		Content: c,
-	}
-}
-
-func saver(d *post.Delivery) publish.Save {
-	return func(parts []post.Part, state []byte) error {
-		if parts != nil {
-			d.Post.Parts = parts
-		}
-		if state != nil {
-			d.Post.State = state
-		}
-		return nil
-	}
-}
-
 func TestWhatAPostIsMadeOf(t *testing.T) {
 	t.Parallel()
 	jpg, film := post.Media{URL: "https://cdn.example/a.jpg", Alt: "one"}, post.Media{URL: "https://cdn.example/m.mp4"}
@@ -100,8 +78,8 @@ func TestWhatAPostIsMadeOf(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &metatest.Server{Processing: 1}
 				p, _ := publisher(t, server, false)
-				d := delivery(c.content)
-				if _, err := p.Publish(t.Context(), *d, saver(d)); err != nil {
+				d := publishtest.NewDelivery(connection, c.content)
+				if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err != nil {
 					t.Fatal(err)
 				}
 				sent := server.Ledger()[0].Form
@@ -129,8 +107,8 @@ func TestThreads(t *testing.T) {
 		if problems := p.Validate(&long); post.HasErrors(problems) {
 			t.Error(problems)
 		}
-		d := delivery(long)
-		if _, err := p.Publish(t.Context(), *d, saver(d)); err != nil {
+		d := publishtest.NewDelivery(connection, long)
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err != nil {
 			t.Fatal(err)
 		}
 		live := server.Ledger()
@@ -143,8 +121,8 @@ func TestThreads(t *testing.T) {
 		if !post.HasErrors(problems) || !strings.Contains(problems[len(problems)-1].Want, threads.Blocked) {
 			t.Errorf("got %v", problems)
 		}
-		d = delivery(long)
-		if _, err := p.Publish(t.Context(), *d, saver(d)); err == nil || err.(*post.Failure).Sent != post.SentNot {
+		d = publishtest.NewDelivery(connection, long)
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil || err.(*post.Failure).Sent != post.SentNot {
 			t.Errorf("got %v", err)
 		}
 	})

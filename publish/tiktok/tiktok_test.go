@@ -87,20 +87,8 @@ func TestSuite(t *testing.T) {
 }
 
 func delivery(c post.Content) *post.Delivery {
-	now := time.Now().UTC()
-	id := post.MakeID(now, [5]byte{1}, 1)
 	c.Media = []post.Media{{URL: "movie.mp4"}}
-	return &post.Delivery{
-		Post:    post.Post{ID: id.Add(1), Group: id, Account: "acme", Connection: connection, Status: post.StatusProcessing, BegunAt: now, Attempts: 1},
-		Content: c,
-	}
-}
-
-func saver(d *post.Delivery) publish.Save {
-	return func(_ []post.Part, state []byte) error {
-		d.Post.State = state
-		return nil
-	}
+	return publishtest.NewDelivery(connection, c)
 }
 
 func TestWhatAFilmIsToldWith(t *testing.T) {
@@ -123,7 +111,7 @@ func TestWhatAFilmIsToldWith(t *testing.T) {
 				if c.settings != "" {
 					d.Content.Settings = []byte(`{"tiktok":` + c.settings + `}`)
 				}
-				r, err := p.Publish(t.Context(), *d, saver(d))
+				r, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -149,7 +137,7 @@ func TestP2_AFilmThatTikTokHasIsNotSentAgain(t *testing.T) {
 		d := delivery(post.Content{Text: "look"})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		_, err := p.Publish(ctx, *d, saver(d))
+		_, err := p.Publish(ctx, *d, publishtest.Keep(d))
 		if f, ok := err.(*post.Failure); !ok || !f.InDoubt() {
 			t.Fatalf("processed for longer than a call may last: %v", err)
 		}
@@ -160,7 +148,7 @@ func TestP2_AFilmThatTikTokHasIsNotSentAgain(t *testing.T) {
 		if found, err := p.Lookup(t.Context(), *d); err != nil || found.State != post.Present {
 			t.Errorf("look-up: %+v, %v", found, err)
 		}
-		if _, err := p.Publish(t.Context(), *d, saver(d)); err != nil || len(server.Films()) != 1 {
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err != nil || len(server.Films()) != 1 {
 			t.Errorf("sent again: %v, %d films", err, len(server.Films()))
 		}
 	})
@@ -173,7 +161,7 @@ func TestFilmsThatTikTokDoesNotPublish(t *testing.T) {
 		p, _ := publisher(t, server)
 		d := delivery(post.Content{Text: "look"})
 		for range 2 {
-			_, err := p.Publish(t.Context(), *d, saver(d))
+			_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 			if f, ok := err.(*post.Failure); !ok || f.Class != post.ClassInvalid || f.Sent != post.Refused || !strings.Contains(f.Message, "duration_check_failed") {
 				t.Errorf("got %v", err)
 			}
@@ -182,7 +170,7 @@ func TestFilmsThatTikTokDoesNotPublish(t *testing.T) {
 		server = &tiktoktest.Server{Privacy: []string{"SELF_ONLY"}}
 		p, _ = publisher(t, server)
 		d = delivery(post.Content{Text: "look"})
-		_, err := p.Publish(t.Context(), *d, saver(d))
+		_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 		if f, ok := err.(*post.Failure); !ok || f.Class != post.ClassInvalid || f.Sent != post.SentNot || !strings.Contains(f.Message, "SELF_ONLY") {
 			t.Errorf("got %v", err)
 		}

@@ -48,19 +48,6 @@ func delivery(text string, media ...post.Media) *post.Delivery {
 	}
 }
 
-// saver keeps what is saved in d.
-func saver(d *post.Delivery) publish.Save {
-	return func(parts []post.Part, state []byte) error {
-		if parts != nil {
-			d.Post.Parts = parts
-		}
-		if state != nil {
-			d.Post.State = state
-		}
-		return nil
-	}
-}
-
 func TestMediaGoOutInChunksWithTheirAltText(t *testing.T) {
 	t.Parallel()
 	media := withMedia(t)
@@ -69,7 +56,7 @@ func TestMediaGoOutInChunksWithTheirAltText(t *testing.T) {
 		p, _ := publisher(t, publishtest.NewSpec(t, "x.openapi.json", server), bearer, media)
 		for _, c := range []struct{ file, category string }{{"a.png", "tweet_image"}, {"movie.mp4", "tweet_video"}} {
 			d := delivery("look: "+c.file, post.Media{URL: c.file, Alt: "what is seen"})
-			if _, err := p.Publish(t.Context(), *d, saver(d)); err != nil {
+			if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err != nil {
 				t.Fatal(err)
 			}
 			ledger := server.Ledger()
@@ -110,7 +97,7 @@ func TestMediaAreUploadedOnce(t *testing.T) {
 				p, _ := publisher(t, server, bearer, media)
 				d := delivery("with a picture", post.Media{URL: "a.png"})
 				server.Next(publishtest.Throttle)
-				if _, err := p.Publish(t.Context(), *d, saver(d)); err == nil {
+				if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
 					t.Fatal("throttled, and no failure")
 				}
 				first := string(d.Post.State)
@@ -118,7 +105,7 @@ func TestMediaAreUploadedOnce(t *testing.T) {
 				sends := 1
 				for {
 					sends++
-					_, err := p.Publish(t.Context(), *d, saver(d))
+					_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 					if err == nil {
 						break
 					}
@@ -164,7 +151,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 			}), bearer)
 			d := delivery("hello")
 			d.Post.Attempts = c.attempts
-			_, err := p.Publish(t.Context(), *d, saver(d))
+			_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 			f, ok := err.(*post.Failure)
 			if !ok || f.Class != c.class || f.Sent != c.sent || f.Scope != c.scope || !strings.Contains(f.Message, c.detail) {
 				t.Errorf("got %+v, want %v %v %v", f, c.class, c.sent, c.scope)
@@ -181,7 +168,7 @@ func TestLookupTellsEqualPostsApart(t *testing.T) {
 		p, _ := publisher(t, server, bearer)
 		first, second := delivery("Tom & Jerry <3 https://go.dev/doc"), delivery("Tom & Jerry <3 https://go.dev/doc")
 		second.Post.ID = second.Post.ID.Add(7)
-		r, err := p.Publish(t.Context(), *first, saver(first))
+		r, err := p.Publish(t.Context(), *first, publishtest.Keep(first))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -222,7 +209,7 @@ func TestOverARealNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := delivery("hello")
-	r, err := p.Publish(t.Context(), *d, saver(d))
+	r, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 	if err != nil || r.URL != "https://x.com/i/web/status/"+r.RemoteID {
 		t.Errorf("got %+v, %v", r, err)
 	}

@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/publish"
@@ -75,24 +74,6 @@ func TestSuite(t *testing.T) {
 	}
 }
 
-func delivery(c post.Content) *post.Delivery {
-	now := time.Now().UTC()
-	id := post.MakeID(now, [5]byte{1}, 1)
-	return &post.Delivery{
-		Post:    post.Post{ID: id.Add(1), Group: id, Account: "acme", Connection: connection, Status: post.StatusProcessing, BegunAt: now, Attempts: 1},
-		Content: c,
-	}
-}
-
-func saver(d *post.Delivery) publish.Save {
-	return func(parts []post.Part, state []byte) error {
-		if state != nil {
-			d.Post.State = state
-		}
-		return nil
-	}
-}
-
 // room returns a media room with pictures and a film.
 func room(t *testing.T) func(*wordpress.Config) {
 	t.Helper()
@@ -140,8 +121,8 @@ func TestWhatAPostIsMadeOf(t *testing.T) {
 			p, _ := publisher(t, server, room(t), func(c *wordpress.Config) {
 				c.Categories, c.Tags = []string{"offers", "news"}, []string{"news"}
 			})
-			d := delivery(c.content)
-			r, err := p.Publish(t.Context(), *d, saver(d))
+			d := publishtest.NewDelivery(connection, c.content)
+			r, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -174,13 +155,13 @@ func TestP2_EveryFurtherAttemptLooksFirst(t *testing.T) {
 	t.Parallel()
 	server := &wordpresstest.Server{Password: publishtest.Canary}
 	p, _ := publisher(t, server)
-	d := delivery(post.Content{Text: "hello"})
+	d := publishtest.NewDelivery(connection, post.Content{Text: "hello"})
 	server.Next(publishtest.Lost)
-	if _, err := p.Publish(t.Context(), *d, saver(d)); err == nil {
+	if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
 		t.Fatal("a lost answer is no failure")
 	}
 	d.Post.Attempts = 2
-	r, err := p.Publish(t.Context(), *d, saver(d))
+	r, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 	if err != nil || r.RemoteID != "1" || !r.Found || len(server.Ledger()) != 1 {
 		t.Errorf("got %+v, %v, and live are %+v", r, err, server.Ledger())
 	}
@@ -195,21 +176,21 @@ func TestUploadsAreKeptAndMadeAgainWhereTheyAreGone(t *testing.T) {
 			t.Parallel()
 			server := &wordpresstest.Server{Password: publishtest.Canary}
 			p, _ := publisher(t, server, room(t))
-			d := delivery(post.Content{Text: "see", Media: []post.Media{{URL: "a.png", Alt: "one"}}})
+			d := publishtest.NewDelivery(connection, post.Content{Text: "see", Media: []post.Media{{URL: "a.png", Alt: "one"}}})
 			server.Next(publishtest.Throttle)
-			if _, err := p.Publish(t.Context(), *d, saver(d)); err == nil {
+			if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
 				t.Fatal("throttled, and no failure")
 			}
 			d.Post.Attempts++
 			if gone {
 				server.Forget()
-				_, err := p.Publish(t.Context(), *d, saver(d))
+				_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 				if f, ok := err.(*post.Failure); !ok || !f.Retryable() {
 					t.Fatalf("got %v, want a failure to try again after", err)
 				}
 				d.Post.Attempts++
 			}
-			if _, err := p.Publish(t.Context(), *d, saver(d)); err != nil {
+			if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err != nil {
 				t.Fatal(err)
 			}
 			files := server.Library()
@@ -258,8 +239,8 @@ func TestRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p, _ := publisher(t, c.handler)
-			d := delivery(post.Content{Text: "hello"})
-			_, err := p.Publish(t.Context(), *d, saver(d))
+			d := publishtest.NewDelivery(connection, post.Content{Text: "hello"})
+			_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 			f, ok := err.(*post.Failure)
 			if !ok || f.Class != c.class || f.Sent != c.sent || f.Scope != c.scope || !strings.Contains(f.Message, c.message) {
 				t.Errorf("got %+v", err)
@@ -287,8 +268,8 @@ func TestP2_NothingIsInDoubtBeforeThePost(t *testing.T) {
 				with = append(with, c.with)
 			}
 			p, _ := publisher(t, server, with...)
-			d := delivery(c.content)
-			_, err := p.Publish(t.Context(), *d, saver(d))
+			d := publishtest.NewDelivery(connection, c.content)
+			_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 			if f, ok := err.(*post.Failure); !ok || f.InDoubt() || f.Class != post.ClassInvalid || !strings.Contains(f.Message, c.message) || len(server.Ledger()) > 0 {
 				t.Errorf("got %+v", err)
 			}

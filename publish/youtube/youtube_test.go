@@ -86,20 +86,8 @@ func TestSuite(t *testing.T) {
 }
 
 func delivery(c post.Content) *post.Delivery {
-	now := time.Now().UTC()
-	id := post.MakeID(now, [5]byte{1}, 1)
 	c.Media = []post.Media{{URL: "movie.mp4"}}
-	return &post.Delivery{
-		Post:    post.Post{ID: id.Add(1), Group: id, Account: "acme", Connection: connection, Status: post.StatusProcessing, BegunAt: now, Attempts: 1},
-		Content: c,
-	}
-}
-
-func saver(d *post.Delivery) publish.Save {
-	return func(_ []post.Part, state []byte) error {
-		d.Post.State = state
-		return nil
-	}
+	return publishtest.NewDelivery(connection, c)
 }
 
 func TestUploadsGoOnWhereTheyStopped(t *testing.T) {
@@ -121,10 +109,10 @@ func TestUploadsGoOnWhereTheyStopped(t *testing.T) {
 				p, _ := publisher(t, server)
 				d := delivery(post.Content{Text: "the film"})
 				server.Next(c.fault)
-				if _, err := p.Publish(t.Context(), *d, saver(d)); err == nil {
+				if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
 					t.Fatal("no failure")
 				}
-				r, err := p.Publish(t.Context(), *d, saver(d))
+				r, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -145,14 +133,14 @@ func TestP2_AForgottenUploadIsNotBegunAnew(t *testing.T) {
 		p, _ := publisher(t, server)
 		d := delivery(post.Content{Text: "the film"})
 		server.Next(publishtest.Lost)
-		if _, err := p.Publish(t.Context(), *d, saver(d)); err == nil {
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
 			t.Fatal("no failure")
 		}
 		server.Forget()
 		if found, err := p.Lookup(t.Context(), *d); err != nil || found.State != post.Undecidable {
 			t.Errorf("look-up: %+v, %v", found, err)
 		}
-		_, err := p.Publish(t.Context(), *d, saver(d))
+		_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 		if f, ok := err.(*post.Failure); !ok || !f.InDoubt() || len(server.Films()) != 1 {
 			t.Errorf("got %v, %d films", err, len(server.Films()))
 		}
@@ -185,7 +173,7 @@ func TestTitles(t *testing.T) {
 			if c.want == "" {
 				return
 			}
-			if _, err := p.Publish(t.Context(), *d, saver(d)); err != nil {
+			if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err != nil {
 				t.Fatal(err)
 			}
 			if got := server.Films()[0]; got.Title != c.want || got.Privacy != "public" {
@@ -213,7 +201,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		server := &youtubetest.Server{Reason: reason, Status: c.status}
 		p, _ := publisher(t, server)
 		d := delivery(post.Content{Text: "the film"})
-		_, err := p.Publish(t.Context(), *d, saver(d))
+		_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 		f, ok := err.(*post.Failure)
 		if !ok || f.Class != c.class || f.After < c.after || f.InDoubt() || !strings.Contains(f.Message, reason) {
 			t.Errorf("%s: got %+v, want %v", reason, f, c.class)
