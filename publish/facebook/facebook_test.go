@@ -57,12 +57,7 @@ func TestSuite(t *testing.T) {
 					return &publishtest.Subject{
 						Publisher: p, Connection: connection, Live: server.Texts,
 						Strayed: func() bool { return transport.Strayed.Load() > 0 },
-						Arrange: func(f publishtest.Fault) {
-							transport.Down.Store(f == publishtest.Unreachable)
-							if f != publishtest.Unreachable && f != publishtest.None {
-								server.Next(f)
-							}
-						},
+						Arrange: transport.Arrange(server.Next),
 					}
 				},
 			})

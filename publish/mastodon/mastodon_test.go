@@ -40,12 +40,7 @@ func subject(t *testing.T, server *mastodontest.Server) *publishtest.Subject {
 	return &publishtest.Subject{
 		Publisher: p, Connection: connection, Live: server.Texts,
 		Strayed: func() bool { return transport.Strayed.Load() > 0 },
-		Arrange: func(f publishtest.Fault) {
-			transport.Down.Store(f == publishtest.Unreachable)
-			if f != publishtest.Unreachable && f != publishtest.None {
-				server.Next(f)
-			}
-		},
+		Arrange: transport.Arrange(server.Next),
 	}
 }
 

@@ -25,6 +25,17 @@ type Transport struct {
 	Calls   atomic.Int64 // requests that reached the handler
 }
 
+// Arrange returns how a [Subject] on the network t arranges a fault: Unreachable is
+// a matter of the network, the others are the platform's, and next tells it.
+func (t *Transport) Arrange(next func(...Fault)) func(Fault) {
+	return func(f Fault) {
+		t.Down.Store(f == Unreachable)
+		if f != Unreachable && f != None {
+			next(f)
+		}
+	}
+}
+
 // errBroken is what a client sees of a connection that broke.
 var errBroken = fmt.Errorf("read tcp: connection reset by peer: %w", io.ErrUnexpectedEOF)
 
