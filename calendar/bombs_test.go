@@ -130,8 +130,8 @@ func TestBombsHarmNobody(t *testing.T) {
 			took := time.Since(began)
 			t.Logf("%d MB in %s", len(text)>>20, took.Round(time.Millisecond))
 			// The figure to reach is one second on a quiet machine; this only
-			// finds what never ends, on one that many others use.
-			if took > time.Minute {
+			// finds what never ends.
+			if took > 10*time.Second {
 				t.Errorf("took %s", took)
 			}
 			var unusable *Unusable
