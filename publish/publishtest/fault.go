@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -91,6 +92,32 @@ func (f Fault) Serve(w http.ResponseWriter, r *http.Request, act http.HandlerFun
 	rec := httptest.NewRecorder()
 	act(rec, r)
 	f.spoil(w, r, rec)
+}
+
+// A Queue holds the faults that the next calls of a fake meet, one each, and none
+// after them. The zero value is empty.
+type Queue struct {
+	mu     sync.Mutex
+	faults []Fault
+}
+
+// Next makes the next calls meet these faults. Unreachable is not a server's to
+// arrange and counts as None.
+func (q *Queue) Next(faults ...Fault) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.faults = append(q.faults, faults...)
+}
+
+// Serve treats a call as the next fault says.
+func (q *Queue) Serve(w http.ResponseWriter, r *http.Request, act http.HandlerFunc) {
+	q.mu.Lock()
+	f := None
+	if len(q.faults) > 0 {
+		f, q.faults = q.faults[0], q.faults[1:]
+	}
+	q.mu.Unlock()
+	f.Serve(w, r, act)
 }
 
 // spoil answers a call that was acted on, with what the platform would have said

@@ -33,11 +33,12 @@ const (
 
 // A Server is the fake. Set its fields before the first call.
 type Server struct {
+	publishtest.Queue // of faults, for the calls that publish
+
 	Token string // of the webhook
 	Gone  bool   // the webhook was deleted
 
 	mu      sync.Mutex
-	faults  []publishtest.Fault
 	entries []Entry
 }
 
@@ -75,24 +76,6 @@ func (s *Server) Texts() []string {
 	return out
 }
 
-// Next makes the next calls that publish meet these faults, one each.
-func (s *Server) Next(faults ...publishtest.Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, faults...)
-}
-
-func (s *Server) next() publishtest.Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.faults) == 0 {
-		return publishtest.None
-	}
-	f := s.faults[0]
-	s.faults = s.faults[1:]
-	return f
-}
-
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id, token, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/webhooks/"), "/")
@@ -106,7 +89,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"id": Webhook, "type": 1, "name": Name, "avatar": nil, "application_id": nil, "guild_id": Guild, "channel_id": Channel, "token": s.Token,
 		})
 	case r.Method == http.MethodPost:
-		s.next().Serve(w, r, s.publish)
+		s.Queue.Serve(w, r, s.publish)
 	default:
 		fail(w, http.StatusMethodNotAllowed, 0, "405: Method Not Allowed")
 	}

@@ -24,12 +24,13 @@ const (
 
 // A Server is the fake. Set its fields before the first call.
 type Server struct {
+	publishtest.Queue // of faults, for the calls that publish
+
 	Token      string // that calls must carry; any when ""
 	Copies     bool   // takes a text again
 	Processing int    // how often videos say that they are still processed
 
 	mu       sync.Mutex
-	faults   []publishtest.Fault
 	posts    []Post
 	comments []Comment
 	uploads  map[string]*Upload
@@ -82,14 +83,6 @@ func (s *Server) Violations() []string {
 	return slices.Clone(s.violated)
 }
 
-// Next makes the next calls that post, or comment, meet these faults, one each.
-// Unreachable is not the server's to arrange and counts as None.
-func (s *Server) Next(faults ...publishtest.Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, faults...)
-}
-
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat))
@@ -102,11 +95,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch at := r.Method + " " + r.URL.Path; {
 	case at == "POST /rest/posts":
-		s.fault().Serve(w, r, s.post)
+		s.Queue.Serve(w, r, s.post)
 	case at == "GET /rest/posts":
 		s.list(w, r)
 	case strings.HasPrefix(at, "POST /rest/socialActions/"):
-		s.fault().Serve(w, r, s.comment)
+		s.Queue.Serve(w, r, s.comment)
 	case at == "GET /v2/userinfo":
 		reply(w, http.StatusOK, map[string]any{"sub": strings.TrimPrefix(Person, "urn:li:person:"), "name": "Ada Acme"})
 	case at == "POST /rest/images" || at == "POST /rest/videos":
@@ -124,17 +117,6 @@ func (s *Server) violate(what string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.violated = append(s.violated, what)
-}
-
-func (s *Server) fault() publishtest.Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.faults) == 0 {
-		return publishtest.None
-	}
-	f := s.faults[0]
-	s.faults = s.faults[1:]
-	return f
 }
 
 func (s *Server) nextID() int {

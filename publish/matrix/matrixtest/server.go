@@ -29,6 +29,8 @@ const (
 // A Server is the fake. Set its fields before the first call. Its methods may be
 // called at any time.
 type Server struct {
+	publishtest.Queue // of faults, for the calls that publish
+
 	Token     string           // that calls must carry
 	Forgetful bool             // knows no transactions, as after a day or with a new token
 	Encrypted bool             // the room is
@@ -36,7 +38,6 @@ type Server struct {
 	Now       func() time.Time // time.Now when nil
 
 	mu     sync.Mutex
-	faults []publishtest.Fault
 	events []Event
 	byKey  map[string]string // event id by transaction id
 	files  []File
@@ -80,13 +81,6 @@ func (s *Server) Files() []File {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.files)
-}
-
-// Next makes the next calls that send an event meet these faults, one each.
-func (s *Server) Next(faults ...publishtest.Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, faults...)
 }
 
 // Violations returns what calls did that the API does not allow.
@@ -141,21 +135,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.messages(w, r.URL.Query())
 	case in && r.Method == http.MethodPut && strings.HasPrefix(rest, "send/m.room.message/"):
 		key := strings.TrimPrefix(rest, "send/m.room.message/")
-		s.next().Serve(w, r, func(w http.ResponseWriter, r *http.Request) { s.send(w, r, key) })
+		s.Queue.Serve(w, r, func(w http.ResponseWriter, r *http.Request) { s.send(w, r, key) })
 	default:
 		fail(w, http.StatusNotFound, "M_NOT_FOUND", "Not found")
 	}
-}
-
-func (s *Server) next() publishtest.Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.faults) == 0 {
-		return publishtest.None
-	}
-	f := s.faults[0]
-	s.faults = s.faults[1:]
-	return f
 }
 
 // maxEvent is the most bytes of an event.

@@ -23,6 +23,8 @@ const (
 
 // A Server is the fake. Set its fields before the first call.
 type Server struct {
+	publishtest.Queue // of faults, for the calls that publish
+
 	Token      string // that calls must carry; any when ""
 	Secret     string // of the app, when calls must prove it
 	Copies     bool   // takes a text again
@@ -30,7 +32,6 @@ type Server struct {
 	Unlisted   bool   // lists nothing of what is published
 
 	mu         sync.Mutex
-	faults     []publishtest.Fault
 	entries    []Entry
 	comments   []Entry
 	containers map[string]*Container
@@ -109,25 +110,6 @@ func (s *Server) Expire() {
 	}
 }
 
-// Next makes the next calls that publish meet these faults, one each. Unreachable
-// is not the server's to arrange and counts as None.
-func (s *Server) Next(faults ...publishtest.Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, faults...)
-}
-
-func (s *Server) fault() publishtest.Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.faults) == 0 {
-		return publishtest.None
-	}
-	f := s.faults[0]
-	s.faults = s.faults[1:]
-	return f
-}
-
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat))
@@ -144,15 +126,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost {
 		switch edge {
 		case "feed", "videos":
-			s.fault().Serve(w, r, s.write)
+			s.Queue.Serve(w, r, s.write)
 		case "media_publish", "threads_publish":
-			s.fault().Serve(w, r, s.publish)
+			s.Queue.Serve(w, r, s.publish)
 		case "media", "threads":
 			s.create(w, r)
 		case "photos":
 			s.picture(w, r)
 		case "comments":
-			s.fault().Serve(w, r, func(w http.ResponseWriter, r *http.Request) { s.comment(w, r, id) })
+			s.Queue.Serve(w, r, func(w http.ResponseWriter, r *http.Request) { s.comment(w, r, id) })
 		default:
 			refuse(w, 100, 33, "Unsupported post request")
 		}

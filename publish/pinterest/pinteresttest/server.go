@@ -30,12 +30,13 @@ const UploadHost = "uploads.example"
 
 // A Server is the fake. Set its fields before the first call.
 type Server struct {
+	publishtest.Queue // of faults, for the calls that publish
+
 	Token      string // that calls must carry; any when ""
 	Processing int    // how often films say that they are still processed
 	Unzoned    bool   // writes times without a zone
 
 	mu     sync.Mutex
-	faults []publishtest.Fault
 	pins   []Pin
 	films  map[string]*Film
 	lastID int
@@ -83,25 +84,6 @@ func (s *Server) Forget() {
 	s.films = nil
 }
 
-// Next makes the next calls that pin meet these faults, one each. Unreachable is
-// not the server's to arrange and counts as None.
-func (s *Server) Next(faults ...publishtest.Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, faults...)
-}
-
-func (s *Server) fault() publishtest.Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.faults) == 0 {
-		return publishtest.None
-	}
-	f := s.faults[0]
-	s.faults = s.faults[1:]
-	return f
-}
-
 func (s *Server) nextID() string {
 	s.lastID++
 	return strconv.Itoa(813744226420795000 + s.lastID)
@@ -121,7 +103,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch at := r.Method + " " + path; {
 	case at == "POST /pins":
-		s.fault().Serve(w, r, s.pin)
+		s.Queue.Serve(w, r, s.pin)
 	case at == "GET /pins":
 		s.list(w, r)
 	case at == "GET /boards":

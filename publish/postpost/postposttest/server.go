@@ -23,13 +23,14 @@ const UploadHost = "uploads.example"
 
 // A Server is the fake. Set its fields before the first call.
 type Server struct {
+	publishtest.Queue // of faults, for the calls that publish
+
 	Key      string
 	Ticks    int               // how often a scheduled group is asked for before it is published
 	Failures map[string]string // by id of a connection: the code, a space and the message of what posts there fail with
 	Strict   bool              // says no more than the vendor does
 
 	mu     sync.Mutex
-	faults []publishtest.Fault
 	groups []*Group
 	lastID int
 }
@@ -90,25 +91,6 @@ func (s *Server) Delete() {
 	}
 }
 
-// Next makes the next calls that schedule meet these faults, one each. Unreachable
-// is not the server's to arrange and counts as None.
-func (s *Server) Next(faults ...publishtest.Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, faults...)
-}
-
-func (s *Server) fault() publishtest.Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.faults) == 0 {
-		return publishtest.None
-	}
-	f := s.faults[0]
-	s.faults = s.faults[1:]
-	return f
-}
-
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat))
@@ -131,7 +113,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "POST get-upload-url":
 		s.place(w, r)
 	case "PUT update-post":
-		s.fault().Serve(w, r, func(w http.ResponseWriter, r *http.Request) { s.update(w, r, id) })
+		s.Queue.Serve(w, r, func(w http.ResponseWriter, r *http.Request) { s.update(w, r, id) })
 	case "GET get-post":
 		s.get(w, id)
 	case "DELETE delete-post":

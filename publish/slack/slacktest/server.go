@@ -18,11 +18,12 @@ import (
 
 // A Server is the fake. Set its fields before the first call.
 type Server struct {
+	publishtest.Queue // of faults, for the calls that publish
+
 	Path string // of the webhook's URL
 	Says string // what it refuses every call with, with 404; "" for not
 
 	mu      sync.Mutex
-	faults  []publishtest.Fault
 	entries []Entry
 }
 
@@ -52,24 +53,6 @@ func (s *Server) Texts() []string {
 	return out
 }
 
-// Next makes the next calls that publish meet these faults, one each.
-func (s *Server) Next(faults ...publishtest.Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, faults...)
-}
-
-func (s *Server) next() publishtest.Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.faults) == 0 {
-		return publishtest.None
-	}
-	f := s.faults[0]
-	s.faults = s.faults[1:]
-	return f
-}
-
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
@@ -80,7 +63,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method != http.MethodPost:
 		say(w, http.StatusBadRequest, "invalid_payload")
 	default:
-		s.next().Serve(w, r, s.publish)
+		s.Queue.Serve(w, r, s.publish)
 	}
 }
 

@@ -28,13 +28,14 @@ const ChatID = -1001234567890
 // A Server is the fake. Set its fields before the first call. Its methods may be
 // called at any time.
 type Server struct {
+	publishtest.Queue // of faults, for the calls that publish
+
 	Token   string // of the bot
 	Moved   string // the chat that has become Chat; none when ""
 	NoPost  bool   // the bot may not post
 	NoNames bool   // the channel is private
 
 	mu      sync.Mutex
-	faults  []publishtest.Fault
 	entries []Entry
 	lastID  int
 	wrong   []string
@@ -81,13 +82,6 @@ func (s *Server) Texts() []string {
 	return out
 }
 
-// Next makes the next calls that publish meet these faults, one each.
-func (s *Server) Next(faults ...publishtest.Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, faults...)
-}
-
 // Violations returns what calls did that the API does not allow.
 func (s *Server) Violations() []string {
 	s.mu.Lock()
@@ -112,7 +106,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "getChatMember":
 		reply(w, map[string]any{"status": "administrator", "can_post_messages": !s.NoPost})
 	case "sendMessage", "sendPhoto", "sendVideo", "sendAnimation", "sendMediaGroup":
-		s.next().Serve(w, r, func(w http.ResponseWriter, r *http.Request) { s.send(w, r, method) })
+		s.Queue.Serve(w, r, func(w http.ResponseWriter, r *http.Request) { s.send(w, r, method) })
 	default:
 		fail(w, http.StatusNotFound, "Not Found", nil)
 	}
@@ -124,17 +118,6 @@ func (s *Server) chat() map[string]any {
 		chat["username"] = strings.TrimPrefix(Chat, "@")
 	}
 	return chat
-}
-
-func (s *Server) next() publishtest.Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.faults) == 0 {
-		return publishtest.None
-	}
-	f := s.faults[0]
-	s.faults = s.faults[1:]
-	return f
 }
 
 // read returns the fields of a call, those that are not text as JSON, and its

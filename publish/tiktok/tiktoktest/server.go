@@ -17,14 +17,15 @@ import (
 
 // A Server is the fake. Set its fields before the first call.
 type Server struct {
+	publishtest.Queue // of faults, for the calls that publish
+
 	Token      string   // that calls must carry; any when ""
 	Privacy    []string // what the account may choose; all when nil
 	Processing int      // how often a film is said to be processed
 	Reason     string   // why films are not published; "" for they are
 
-	mu     sync.Mutex
-	faults []publishtest.Fault
-	films  []*Film
+	mu    sync.Mutex
+	films []*Film
 }
 
 // A Film is one publish id.
@@ -53,24 +54,10 @@ func (s *Server) Titles() []string {
 	return out
 }
 
-// Next makes the next uploads meet these faults, one each. Unreachable is not the
-// server's to arrange and counts as None.
-func (s *Server) Next(faults ...publishtest.Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, faults...)
-}
-
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/upload/") {
-		s.mu.Lock()
-		fault := publishtest.None
-		if len(s.faults) > 0 {
-			fault, s.faults = s.faults[0], s.faults[1:]
-		}
-		s.mu.Unlock()
-		fault.Serve(w, r, s.upload)
+		s.Queue.Serve(w, r, s.upload)
 		return
 	}
 	if s.Token != "" && r.Header.Get("Authorization") != "Bearer "+s.Token {

@@ -25,13 +25,14 @@ const userID = "2244994945"
 
 // A Server is the fake. Set its fields before the first call.
 type Server struct {
+	publishtest.Queue // of faults, for the calls that publish
+
 	Token      string // that calls must carry; any when ""
 	Duplicates bool   // takes a text again, as the real X does after a while
 	Processing int    // how often media say that they are still processed
 	Now        func() time.Time
 
 	mu     sync.Mutex
-	faults []publishtest.Fault
 	tweets []Tweet
 	media  map[string]*Medium
 	lastID int64
@@ -84,14 +85,6 @@ func (s *Server) DropMedia() {
 	s.media = nil
 }
 
-// Next makes the next calls that post meet these faults, one each. Unreachable is
-// not the server's to arrange and counts as None.
-func (s *Server) Next(faults ...publishtest.Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, faults...)
-}
-
 func (s *Server) now() time.Time {
 	if s.Now != nil {
 		return s.Now().UTC()
@@ -110,13 +103,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	upload := strings.TrimPrefix(r.URL.Path, "/2/media/upload")
 	switch at := r.Method + " " + r.URL.Path; {
 	case at == "POST /2/tweets":
-		s.mu.Lock()
-		fault := publishtest.None
-		if len(s.faults) > 0 {
-			fault, s.faults = s.faults[0], s.faults[1:]
-		}
-		s.mu.Unlock()
-		fault.Serve(w, r, s.post)
+		s.Queue.Serve(w, r, s.post)
 	case at == "GET /2/users/me":
 		reply(w, http.StatusOK, map[string]any{"data": map[string]any{"id": userID, "name": "Acme", "username": Username}})
 	case at == "GET /2/users/"+userID+"/tweets":

@@ -26,13 +26,14 @@ const User = "editor"
 
 // A Server is the fake. Set its fields before the first call.
 type Server struct {
+	publishtest.Queue // of faults, for the calls that publish
+
 	Password string
 	Plain    bool // plain permalinks: the API is at ?rest_route= only
 	Blocked  bool // something before the site answers instead of the API
 	Role     string
 
 	mu     sync.Mutex
-	faults []publishtest.Fault
 	posts  []Post
 	files  []File
 	lastID int64
@@ -81,25 +82,6 @@ var marks = regexp.MustCompile(`<[^>]*>`)
 // Text returns what a post says to its readers.
 func (p *Post) Text() string { return html.UnescapeString(marks.ReplaceAllString(p.Content, "")) }
 
-// Next makes the next calls that publish meet these faults, one each. Unreachable
-// is not the server's to arrange and counts as None.
-func (s *Server) Next(faults ...publishtest.Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, faults...)
-}
-
-func (s *Server) fault() publishtest.Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.faults) == 0 {
-		return publishtest.None
-	}
-	f := s.faults[0]
-	s.faults = s.faults[1:]
-	return f
-}
-
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat))
@@ -121,7 +103,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case at == "GET /":
 		reply(w, http.StatusOK, map[string]any{"namespaces": []string{"oembed/1.0", "wp/v2"}})
 	case at == "POST /wp/v2/posts":
-		s.fault().Serve(w, r, s.post)
+		s.Queue.Serve(w, r, s.post)
 	case at == "GET /wp/v2/posts":
 		s.find(w, r)
 	case at == "GET /wp/v2/users/me":

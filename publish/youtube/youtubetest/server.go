@@ -17,14 +17,15 @@ import (
 
 // A Server is the fake. Set its fields before the first call.
 type Server struct {
+	publishtest.Queue // of faults, for the calls that publish
+
 	Token  string // that calls must carry; any when ""
 	Reason string // what beginning an upload is refused for, with Status; "" for not
 	Status int
 	Takes  int // bytes that the first call of an upload takes before it wants more; 0 for all
 
-	mu     sync.Mutex
-	faults []publishtest.Fault
-	films  []*Film
+	mu    sync.Mutex
+	films []*Film
 }
 
 // A Film is one upload.
@@ -61,14 +62,6 @@ func (s *Server) Forget() {
 	}
 }
 
-// Next makes the next calls that bring bytes meet these faults, one each.
-// Unreachable is not the server's to arrange and counts as None.
-func (s *Server) Next(faults ...publishtest.Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, faults...)
-}
-
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.Token != "" && r.Header.Get("Authorization") != "Bearer "+s.Token {
@@ -83,13 +76,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPut && strings.HasPrefix(r.Header.Get("Content-Range"), "bytes */"):
 		s.upload(w, r)
 	case r.Method == http.MethodPut:
-		s.mu.Lock()
-		fault := publishtest.None
-		if len(s.faults) > 0 {
-			fault, s.faults = s.faults[0], s.faults[1:]
-		}
-		s.mu.Unlock()
-		fault.Serve(w, r, s.upload)
+		s.Queue.Serve(w, r, s.upload)
 	default:
 		refuse(w, http.StatusNotFound, "notFound", "no such call")
 	}
