@@ -125,9 +125,9 @@ func TestP1_SweepOverTheAPI(t *testing.T) {
 			answered := 0
 			s := scenario{
 				cmd: func(dir string) []string { return []string{dir} },
-				prepare: func(t *testing.T, dir string) ([]string, func() error) {
+				prepare: func(t *testing.T, dir string) ([]string, func(time.Time) error) {
 					sweepRoom(t, dir)
-					return []string{clientEnv + "=1", "SWEEP_SERVER=http://127.0.0.1:1", "SWEEP_TOKEN=t"}, func() error {
+					return []string{clientEnv + "=1", "SWEEP_SERVER=http://127.0.0.1:1", "SWEEP_TOKEN=t"}, func(time.Time) error {
 						n, err := checkAnswered(dir)
 						answered += n
 						return err

@@ -64,7 +64,7 @@ func TestP1_SweepOverWebhooks(t *testing.T) {
 	s := scenario{
 		recover: 3,
 		cmd:     func(dir string) []string { return []string{"--room", dir, "run", "--once"} },
-		prepare: func(t *testing.T, dir string) ([]string, func() error) {
+		prepare: func(t *testing.T, dir string) ([]string, func(time.Time) error) {
 			sweepRoom(t, dir)
 			config := sweepConfig + "api: {allow_private_webhooks: true}\n"
 			if err := os.WriteFile(filepath.Join(dir, configName), []byte(config), 0o600); err != nil {
@@ -76,7 +76,7 @@ func TestP1_SweepOverWebhooks(t *testing.T) {
 			addHook(t, dir, srv.URL)
 			storeTwenty(t, filepath.Join(dir, "data", storeName))
 			_, env := sweepPlatform(t)
-			return env, func() error { return checkTold(dir, ledger) }
+			return env, func(time.Time) error { return checkTold(dir, ledger) }
 		},
 	}
 	s.everyFault(t, binary)
