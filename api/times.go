@@ -71,6 +71,10 @@ func parseBound(s string) (time.Time, bool) {
 	return at, ok
 }
 
+// longAgo stands for all times before it, the zero time too, which clients of
+// other makes send as the year 1: they have passed, and that is all that counts.
+var longAgo = time.Unix(0, 0).UTC()
+
 // when reads scheduledTime. Zero is for absent.
 func (f fields) when() (time.Time, error) {
 	v := f["scheduledTime"]
@@ -84,6 +88,9 @@ func (f fields) when() (time.Time, error) {
 	at, hint, ok := parseTime(s)
 	if !ok {
 		return at, badTime(hint)
+	}
+	if at.Before(longAgo) {
+		at = longAgo
 	}
 	return at, nil
 }
