@@ -42,6 +42,7 @@ type Store interface {
 	OpenJobs(ctx context.Context) ([]post.Job, error)
 
 	AddUpload(ctx context.Context, group post.ID, m post.Media, most int) (post.Group, error)
+	Describe(ctx context.Context, group post.ID, alts []string) (post.Group, error)
 	Upload(ctx context.Context, id post.ID) (post.Group, post.Media, error)
 	FillUpload(ctx context.Context, id post.ID, pin post.Pin) (post.Group, error)
 

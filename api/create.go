@@ -111,6 +111,10 @@ func (c *call) newGroup(f fields) (g post.Group, err error) {
 	if err != nil {
 		return g, err
 	}
+	alts, err := c.altTexts(f)
+	if err != nil {
+		return g, err
+	}
 	if !c.set.AllowUnknownConnections {
 		for _, id := range conns {
 			if c.account.connection(id) == nil {
@@ -118,7 +122,7 @@ func (c *call) newGroup(f fields) (g post.Group, err error) {
 			}
 		}
 	}
-	g = post.Group{Account: c.account.ID, Content: post.Content{Text: text, Settings: settings}}
+	g = post.Group{Account: c.account.ID, AltTexts: alts, Content: post.Content{Text: text, Settings: settings}}
 	for _, id := range conns {
 		g.Posts = append(g.Posts, post.Post{Connection: id, Status: post.StatusDraft})
 	}

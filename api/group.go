@@ -26,7 +26,8 @@ type updatedGroup struct {
 	ScheduledTime stamp   `json:"scheduledTime,omitzero"`
 }
 
-// updatePost schedules, moves or pauses a group (CONTRACT §2.2).
+// updatePost schedules, moves or pauses a group (CONTRACT §2.2). altTexts, which may
+// come alone, is an addition of ours.
 func (a *API) updatePost(c *call) (any, error) {
 	body, err := c.body()
 	if err != nil {
@@ -36,7 +37,11 @@ func (a *API) updatePost(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.absent("status") && f.absent("scheduledTime") {
+	alts, err := c.altTexts(f)
+	if err != nil {
+		return nil, err
+	}
+	if f.absent("status") && f.absent("scheduledTime") && alts == nil {
 		return nil, errBadRequest("Either status or scheduledTime must be provided")
 	}
 	var to post.Status
@@ -62,9 +67,15 @@ func (a *API) updatePost(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err = c.arrange(&g, to, at)
-	if err != nil {
-		return nil, err
+	if alts != nil {
+		if g, err = a.Store.Describe(c.Context(), id, alts); err != nil {
+			return nil, mediaRefused(&g, err)
+		}
+	}
+	if to != 0 || !at.IsZero() {
+		if g, err = c.arrange(&g, to, at); err != nil {
+			return nil, err
+		}
 	}
 	return updatedBody{true, "Post updated successfully", updatedGroup{g.ID, publicStatus(&g), stamp(g.Slot())}}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -93,6 +94,30 @@ func (a *API) getUploadURL(c *call) (any, error) {
 		return nil, mediaRefused(&g, err)
 	}
 	return uploadBody{true, to.put(end), m.URL, m.Upload.ID}, nil
+}
+
+// altTexts reads what media shows, by its place in the post: an addition to
+// create-post and update-post, which the original ignores and its samples send
+// (CONTRACT §5.2). null and "" are for media that has none.
+func (c *call) altTexts(f fields) ([]string, error) {
+	v := f["altTexts"]
+	if falsy(v) || c.set.StrictCompat {
+		return nil, nil
+	}
+	if s, ok := asText(v); ok {
+		v = json.RawMessage(s)
+	}
+	var alts []string
+	if json.Unmarshal(v, &alts) != nil {
+		return nil, &Error{Status: http.StatusBadRequest, Text: "altTexts must be an array of strings", Code: "INVALID_ALT_TEXTS"}
+	}
+	if len(alts) > mostMedia {
+		return nil, &Error{Status: http.StatusBadRequest, Text: "At most " + strconv.Itoa(mostMedia) + " altTexts are possible in one post", Code: "TOO_MANY_MEDIA"}
+	}
+	for i := range alts {
+		alts[i] = strings.TrimSpace(alts[i])
+	}
+	return alts, nil
 }
 
 // mediaRefused says why the media of a group may not be changed.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -379,4 +380,48 @@ func TestAStoredPostIsValidatedWithItsMedia(t *testing.T) {
 	for _, of := range []string{`"pg_1"`, `7`, `"507f1f77bcf86cd799439011"`} {
 		d.do("POST", "/validate-post", `{"postGroupId":`+of+`}`).wantError(404, "Post group not found")
 	}
+}
+
+// CONTRACT §5.2: altTexts goes by the places of the uploads.
+func TestAltTextsGoToTheMediaAtTheirPlaces(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	id := d.create(`{"content":"Hello","platforms":["mastodon-1"],"altTexts":["a dog "," ",null,"a cat"]}`)
+	alts := func() (out []string) {
+		g := d.group(id)
+		for i := range g.Media {
+			out = append(out, g.Media[i].Alt)
+		}
+		return out
+	}
+	for i := range 4 {
+		d.put(d.upload(id, fmt.Sprintf("%d.png", i)), picture(uint8(i))).stored()
+	}
+	d.do("POST", "/get-upload-url", `{"fileName":"x.png","contentType":"image/png","altText":"its own","postGroupId":"`+id+`"}`).ok()
+	if got, want := alts(), []string{"a dog", "", "", "a cat", "its own"}; !slices.Equal(got, want) {
+		t.Errorf("alternative texts %q, want %q", got, want)
+	}
+	d.do("PUT", "/update-post/"+id, `{"altTexts":"[\"a wolf\"]"}`).ok()
+	d.do("PUT", "/update-post/"+id, `{"altTexts":null}`).wantError(400, "Either status or scheduledTime must be provided")
+	if got, want := alts(), []string{"a wolf", "", "", "a cat", "its own"}; !slices.Equal(got, want) {
+		t.Errorf("then alternative texts %q, want %q", got, want)
+	}
+	var made struct{ PostGroup struct{ Status string } }
+	d.do("PUT", "/update-post/"+id, `{"altTexts":["1","2","3","4","5","6"],"status":"scheduled"}`).ok().into(&made)
+	d.upload(id, "last.png")
+	if got, want := alts(), []string{"1", "2", "3", "4", "5", "6"}; !slices.Equal(got, want) || made.PostGroup.Status != "scheduled" {
+		t.Errorf("at last %s with alternative texts %q, want scheduled with %q", made.PostGroup.Status, got, want)
+	}
+	for _, bad := range []string{`{}`, `7`, `"x"`, `[7]`} {
+		d.do("POST", "/create-post", `{"content":"Hello","platforms":["mastodon-1"],"altTexts":`+bad+`}`).wantError(400, "altTexts must be an array of strings")
+	}
+}
+
+// The original ignores altTexts, whatever it is.
+func TestStrictlyAltTextsIsIgnored(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.set.StrictCompat = true
+	id := d.create(`{"content":"Hello","platforms":["mastodon-1"],"altTexts":7}`)
+	d.do("PUT", "/update-post/"+id, `{"altTexts":["x"]}`).wantError(400, "Either status or scheduledTime must be provided")
 }

@@ -93,6 +93,7 @@ type Group struct {
 	ExternalID  string    `json:"external_id,omitempty"`
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
+	AltTexts    []string  `json:"alt_texts,omitempty"` // of the media, by place, for what is still to be uploaded
 	DeletedAt   time.Time `json:"deleted_at,omitzero"` // taken away through the API, where it is not shown any more
 }
 

@@ -210,6 +210,7 @@ const (
 	hasMillis // of the time that was asked for
 	hasDeleted
 	hasUploads // of the media
+	hasAlts    // of media still to be uploaded
 )
 
 // Bits of a post within a group record.
@@ -249,6 +250,7 @@ func encodeGroup(b []byte, g *post.Group, account uint32, conns []uint32) []byte
 	millis := g.RequestedAt.Nanosecond() / int(time.Millisecond)
 	set(hasMillis, millis != 0)
 	set(hasDeleted, !g.DeletedAt.IsZero())
+	set(hasAlts, len(g.AltTexts) > 0)
 	e.uint(uint64(has))
 	e.uint(uint64(account))
 	e.int(base)
@@ -318,6 +320,12 @@ func encodeGroup(b []byte, g *post.Group, account uint32, conns []uint32) []byte
 	}
 	if has&hasDeleted != 0 {
 		e.since(g.DeletedAt, base)
+	}
+	if has&hasAlts != 0 {
+		e.uint(uint64(len(g.AltTexts)))
+		for _, s := range g.AltTexts {
+			e.string(s)
+		}
 	}
 	e.uint(uint64(len(g.Posts)))
 	for i := range g.Posts {
@@ -477,6 +485,11 @@ func decodeGroup(key, b []byte, names *registry) (post.Group, error) {
 	}
 	if has&hasDeleted != 0 {
 		g.DeletedAt = d.since(base)
+	}
+	if has&hasAlts != 0 {
+		for range d.count() {
+			g.AltTexts = append(g.AltTexts, d.string())
+		}
 	}
 	n := d.count()
 	g.Posts = make([]post.Post, 0, n)

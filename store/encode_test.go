@@ -28,7 +28,7 @@ func fullGroup() *post.Group {
 	g.Settings = []byte(`{"tiktok":{}}`)
 	g.Variants = map[post.Platform]string{"twitter": "short", "linkedin": "long"}
 	g.Held, g.Import, g.Row, g.ExternalID, g.Zone = "why", post.MakeID(start, [5]byte{2}, 1), 12, "ext", "Europe/Berlin"
-	g.RequestedAt = start.Add(-time.Hour)
+	g.RequestedAt, g.AltTexts = start.Add(-time.Hour), []string{"first", ""}
 	p := &g.Posts[1]
 	p.Status, p.DueAt, p.Attempts, p.Epoch, p.BegunAt = post.StatusUnknown, start.Add(time.Minute), 3, 9, start
 	p.Receipt = &post.Receipt{RemoteID: "r", URL: "u", PublishedAt: start, Found: true}

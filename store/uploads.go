@@ -13,9 +13,11 @@ import (
 
 // AddUpload adds media to the end of a group's, with an id in its Upload, that will
 // come through the API. From then on nothing of the group goes out before the media
-// is there. Media that can no longer come gives its place to the new. The error wraps post.ErrState when something of the group was sent or
-// tried, and is a *post.CapExceeded when it has most media already; the group is
-// returned as it stands then.
+// is there. Media that can no longer come gives its place to the new, and media
+// without an alternative text gets the one the group has for its place. The error
+// wraps post.ErrState when something of the group was sent or tried, and is a
+// *post.CapExceeded when it has most media already; the group is returned as it
+// stands then.
 func (s *Store) AddUpload(ctx context.Context, group post.ID, m post.Media, most int) (g post.Group, err error) {
 	err = s.update(ctx, s.change(func(c *change) error {
 		if err := s.room(c.Tx); err != nil {
@@ -32,6 +34,7 @@ func (s *Store) AddUpload(ctx context.Context, group post.ID, m post.Media, most
 		}
 		old, b := clone(&g), c.Bucket(bucketUploads)
 		lost := slices.IndexFunc(g.Media, func(m post.Media) bool { return m.Pending() && m.Upload.Until.Before(c.now) })
+		at := lost
 		switch {
 		case lost >= 0:
 			if err := b.Delete(g.Media[lost].Upload.ID[:]); err != nil {
@@ -41,12 +44,40 @@ func (s *Store) AddUpload(ctx context.Context, group post.ID, m post.Media, most
 		case len(g.Media) >= most:
 			return &post.CapExceeded{Cap: post.Cap{Max: most}, Used: len(g.Media), Requested: 1}
 		default:
+			at = len(g.Media)
 			g.Media = append(g.Media, m)
+		}
+		if g.Media[at].Alt == "" && at < len(g.AltTexts) {
+			g.Media[at].Alt = g.AltTexts[at]
 		}
 		g.UpdatedAt = c.now
 		if err := b.Put(m.Upload.ID[:], group[:]); err != nil {
 			return err
 		}
+		return c.put(old, &g)
+	}))
+	return g, err
+}
+
+// Describe gives a group's media alternative texts by their places, and keeps them
+// for media that is still to be uploaded. The error wraps post.ErrState when
+// something of the group was sent or tried; the group is returned as it stands.
+func (s *Store) Describe(ctx context.Context, group post.ID, alts []string) (g post.Group, err error) {
+	err = s.update(ctx, s.change(func(c *change) error {
+		if g, err = s.group(c.Tx, group); err != nil {
+			return err
+		}
+		switch {
+		case g.ID != group || !g.DeletedAt.IsZero():
+			return fmt.Errorf("group %s: %w", group, post.ErrNotFound)
+		case !untried(&g):
+			return fmt.Errorf("group %s is %s: %w", group, g.Status(), post.ErrState)
+		}
+		old := clone(&g)
+		for i := range min(len(alts), len(g.Media)) {
+			g.Media[i].Alt = alts[i]
+		}
+		g.AltTexts, g.UpdatedAt = alts, c.now
 		return c.put(old, &g)
 	}))
 	return g, err
