@@ -79,6 +79,11 @@ type Connection struct {
 	ImageURL     string
 	TokenExpires time.Time // zero when the token does not end
 
+	// Login says in place of TokenExpires how it stands with a connection that people
+	// log in to: until when it sends, zero when that is not known, or that it cannot
+	// until a person logs in again. nil for others.
+	Login func() (ends time.Time, ended bool)
+
 	// Validate checks content against the limits of the connection, without a
 	// network.
 	Validate func(*post.Content) []post.Problem

@@ -70,13 +70,25 @@ func (c *call) states() (map[post.ConnectionID]post.ConnectionState, error) {
 }
 
 func showConnection(conn *Connection, s post.ConnectionState, now time.Time) shownConnection {
-	out := shownConnection{
+	ends, status, in := conn.token(now)
+	return shownConnection{
 		PlatformID: conn.ID, Platform: conn.ID.Platform(), Username: conn.Username,
 		DisplayName: known(conn.DisplayName), ProfileImageURL: known(conn.ImageURL), ProfileURL: known(conn.ProfileURL),
-		AccessTokenExpiresAt: stamp(conn.TokenExpires), LastSuccessfulPost: stamp(s.LastSuccess), LastError: lastError(s),
+		AccessTokenExpiresAt: stamp(ends), TokenStatus: status, TokenExpiresIn: in, LastSuccessfulPost: stamp(s.LastSuccess), LastError: lastError(s),
 	}
-	out.TokenStatus, out.TokenExpiresIn = tokenState(conn.TokenExpires, now)
-	return out
+}
+
+// token says until when a connection can send, and in the contract's words.
+func (conn *Connection) token(now time.Time) (ends time.Time, status string, in *string) {
+	ends, ended := conn.TokenExpires, false
+	if conn.Login != nil {
+		ends, ended = conn.Login()
+	}
+	if ended {
+		return ends, expired, known(expired)
+	}
+	status, in = tokenState(ends, now)
+	return ends, status, in
 }
 
 // known is null for a text that is not known.
@@ -93,6 +105,8 @@ func lastError(s post.ConnectionState) *shownError {
 	}
 	return &shownError{s.LastError, stamp(s.LastErrorAt)}
 }
+
+const expired = "expired"
 
 // soon is how long before its end a token counts as expiring.
 const soon = 7 * 24 * time.Hour
@@ -111,7 +125,7 @@ func tokenState(ends, now time.Time) (status string, in *string) {
 	text := ""
 	switch {
 	case left <= 0:
-		status, text = "expired", "expired"
+		status, text = expired, expired
 	case left < time.Hour:
 		text = "< 1h"
 	case days == 0:
@@ -158,7 +172,7 @@ func (a *API) testConnection(c *call) (any, error) {
 	}
 	ctx, cancel := context.WithTimeout(c.Context(), checkWait)
 	defer cancel()
-	_, out.TokenExpiresIn = tokenState(conn.TokenExpires, c.now)
+	_, _, out.TokenExpiresIn = conn.token(c.now)
 	who, err := conn.Check(ctx)
 	if err != nil {
 		out.Message = plainFailure(err)
@@ -171,7 +185,7 @@ func (a *API) testConnection(c *call) (any, error) {
 	if who.Username != "" {
 		out.Username = who.Username
 	}
-	if !who.ExpiresAt.IsZero() {
+	if !who.ExpiresAt.IsZero() && conn.Login == nil {
 		_, out.TokenExpiresIn = tokenState(who.ExpiresAt, c.now)
 	}
 	out.Status, out.Message = "ok", "Connected as "+name

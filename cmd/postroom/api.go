@@ -80,15 +80,33 @@ func (r *room) apiAccount(id post.AccountID) (api.Account, bool) {
 		if who := c.identity.Load(); who != nil {
 			shown.Username, shown.DisplayName, shown.ProfileURL, shown.TokenExpires = who.Username, who.DisplayName, who.ProfileURL, who.ExpiresAt
 		}
+		if c.login != nil {
+			shown.Login = c.loginEnds
+		}
 		acc.Connections[i] = shown
 	}
 	return acc, true
+}
+
+// loginEnds says until when the connection's login lasts, and whether a person has
+// to log in before anything can be sent.
+func (c *connection) loginEnds() (ends time.Time, ended bool) {
+	st, err := c.login.State()
+	if err != nil {
+		return time.Time{}, false // what is wrong is logged wherever a token is asked for
+	}
+	return st.ExpiresAt, st.Why() != ""
 }
 
 // check asks the platform who the credentials of a connection belong to, and
 // remembers it for those who list connections.
 func (c *connection) check(ctx context.Context) (post.Identity, error) {
 	who, err := c.publisher.Check(ctx)
+	if err == nil && c.login != nil && who.Permissions == nil {
+		if st, err := c.login.State(); err == nil {
+			who.Permissions = st.Scopes
+		}
+	}
 	if err == nil {
 		c.identity.Store(&who)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/publish/linkedin/linkedintest"
 	"github.com/postroom/postroom/publish/meta/metatest"
+	"github.com/postroom/postroom/publish/pinterest/pinteresttest"
 	"github.com/postroom/postroom/publish/tiktok/tiktoktest"
 	"github.com/postroom/postroom/publish/twitter/twittertest"
 	"github.com/postroom/postroom/publish/youtube/youtubetest"
@@ -35,6 +36,7 @@ func putGrant(t *testing.T, r *room, key connKey, access string, obtained, expir
 func TestTheTokenOfALoginReachesThePlatform(t *testing.T) {
 	t.Parallel()
 	const access = "access-of-a-login"
+	more := map[post.ConnectionID]string{"pinterest-1": ", board: Recipes"}
 	for id, platform := range map[post.ConnectionID]http.Handler{
 		"twitter-1":                  &twittertest.Server{Token: access},
 		"linkedin-1":                 &linkedintest.Server{Token: access},
@@ -43,14 +45,15 @@ func TestTheTokenOfALoginReachesThePlatform(t *testing.T) {
 		"threads-" + metatest.User:   &metatest.Server{Token: access},
 		"tiktok-1":                   &tiktoktest.Server{Token: access},
 		"youtube-1":                  &youtubetest.Server{Token: access},
+		"pinterest-1":                &pinteresttest.Server{Token: access},
 	} {
 		t.Run(string(id), func(t *testing.T) {
 			t.Parallel()
 			srv := httptest.NewServer(platform)
 			t.Cleanup(srv.Close)
 			dir := t.TempDir()
-			writeText(t, filepath.Join(dir, configName), fmt.Sprintf("master_key: %s\naccounts: {acme: {connections: [{id: %s, api: %q, oauth: {client_id: app}}]}}\n",
-				strings.Repeat("cd", 32), id, srv.URL))
+			writeText(t, filepath.Join(dir, configName), fmt.Sprintf("master_key: %s\naccounts: {acme: {connections: [{id: %s, api: %q, oauth: {client_id: app}%s}]}}\n",
+				strings.Repeat("cd", 32), id, srv.URL, more[id]))
 			r, err := openRoom(t.Context(), dir, roomOptions{env: testEnv(), logTo: io.Discard})
 			if err != nil {
 				t.Fatal(err)
@@ -66,6 +69,31 @@ func TestTheTokenOfALoginReachesThePlatform(t *testing.T) {
 				t.Errorf("after the login: %+v %v", who, err)
 			}
 		})
+	}
+}
+
+// CONTRACT §2.6: an account lists how it stands with its logins, of which the
+// platforms need not be asked.
+func TestTheAPITellsWhenALoginEnds(t *testing.T) {
+	t.Parallel()
+	s := serveRoom(t, fmt.Sprintf("master_key: %s\naccounts: {acme: {connections: [{id: linkedin-1, oauth: {client_id: app}}, {id: mastodon-1, driver: sandbox}]}}\n", strings.Repeat("cd", 32)))
+	got := func() string {
+		_, answer := s.ask(t, "GET", "/api/v1/platform-connections", "")
+		return answer
+	}
+	if want := `"platformId":"linkedin-1"`; !strings.Contains(got(), want) || !strings.Contains(got(), `"accessTokenExpiresAt":null,"tokenStatus":"expired","tokenExpiresIn":"expired"`) {
+		t.Errorf("before a login: %s", got())
+	}
+	if !strings.Contains(got(), `"tokenStatus":"unknown","tokenExpiresIn":null`) {
+		t.Errorf("the sandbox: %s", got())
+	}
+	now := time.Now()
+	for days, want := range map[int]string{30: `"tokenStatus":"valid","tokenExpiresIn":"29d`, 5: `"tokenStatus":"expiring_soon","tokenExpiresIn":"4d`, -1: `"tokenStatus":"expired"`} {
+		ends := now.AddDate(0, 0, days).UTC().Truncate(time.Second)
+		putGrant(t, s.room, connKey{"acme", "linkedin-1"}, "access", now.AddDate(0, 0, -52), ends)
+		if want = `"accessTokenExpiresAt":"` + ends.Format("2006-01-02T15:04:05.000Z") + `",` + want; !strings.Contains(got(), want) {
+			t.Errorf("ends in %d days: %s, want %s", days, got(), want)
+		}
 	}
 }
 

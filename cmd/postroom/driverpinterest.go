@@ -29,6 +29,6 @@ func (s *pinterestSettings) keys() []setting {
 
 func (s *pinterestSettings) publisher(id post.ConnectionID, at site) (publish.Publisher, error) {
 	return pinterest.New(pinterest.Config{
-		Connection: id, Tokens: publish.FixedToken(s.Token.Reveal), Board: s.Board, API: s.API, Media: at.media, Now: at.now,
+		Connection: id, Tokens: at.tokens(s.Token), Board: s.Board, API: s.API, Media: at.media, Now: at.now,
 	})
 }

@@ -29,6 +29,7 @@ type OAuthConfig struct {
 	ClientID     string
 	ClientSecret secret.Value // zero for a public client
 	RedirectURL  string       // as it is registered with the platform
+	Scopes       []string     // what a login asks for; nil for what posts need
 	BaseURL      string       // in place of the platform's servers; "" for those
 }
 
@@ -42,6 +43,13 @@ func (c *ConnectionConfig) readOAuth(v value) {
 		{"client_id", scalar(&o.ClientID, plainText("the id of your app on the platform"))},
 		{"client_secret", secretText(&o.ClientSecret)},
 		{"redirect_url", scalar(&o.RedirectURL, webAddress)},
+		{"scopes", func(v value) {
+			v.list("scopes, like [w_organization_social, r_organization_social]", func(v value) {
+				var s string
+				scalar(&s, aScope)(v)
+				o.Scopes = append(o.Scopes, s)
+			})
+		}},
 		{"base_url", scalar(&o.BaseURL, webAddress)},
 	})
 	if _, ok := present["client_id"]; !ok && v.kind() == "a map" {
@@ -51,6 +59,13 @@ func (c *ConnectionConfig) readOAuth(v value) {
 		v.problem(post.Problem{Got: string(c.ID), Want: "a platform that people log in to", Hint: "take oauth away, and give the connection what its driver needs"})
 	}
 	c.OAuth = o
+}
+
+var aScope = parser[string]{
+	want: "one scope, as the platform calls it",
+	parse: func(text string) (string, string, bool) {
+		return text, "", text != "" && !strings.ContainsAny(text, " ,")
+	},
 }
 
 var webAddress = parser[string]{
@@ -101,6 +116,9 @@ func (c *ConnectionConfig) login(account post.AccountID, stored func() (*vault.V
 	p, _ := oauth.ProviderOf(c.ID.Platform())
 	if c.OAuth.BaseURL != "" {
 		p = p.At(c.OAuth.BaseURL)
+	}
+	if c.OAuth.Scopes != nil {
+		p.Scopes = c.OAuth.Scopes
 	}
 	return oauth.New(oauth.Config{
 		Connection: c.ID, Provider: p, ClientID: c.OAuth.ClientID, Secret: c.OAuth.ClientSecret.Reveal,

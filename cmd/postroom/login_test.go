@@ -37,7 +37,7 @@ func loginRoom(t *testing.T, at string) (dir string) {
 accounts:
   acme:
     connections:
-      - {id: twitter-1, driver: sandbox, oauth: {client_id: app, client_secret: app-secret, redirect_url: "%s", base_url: "%s"}}
+      - {id: twitter-1, driver: sandbox, oauth: {client_id: app, client_secret: app-secret, redirect_url: "%s", base_url: "%s", scopes: [tweet.write, offline.access]}}
 `, strings.Repeat("ab", 32), at, platform.URL))
 	return dir
 }
@@ -121,7 +121,7 @@ func TestLoginTakesAPastedAddress(t *testing.T) {
 		said.Close()
 	}()
 	u := address(t, stderr)
-	if u.Query().Get("redirect_uri") != "https://example.com/callback" || u.Query().Get("code_challenge_method") != "S256" {
+	if u.Query().Get("redirect_uri") != "https://example.com/callback" || u.Query().Get("scope") != "tweet.write offline.access" || u.Query().Get("code_challenge_method") != "S256" {
 		t.Errorf("the page is asked with %v", u.Query())
 	}
 	fmt.Fprintf(paste, "https://example.com/callback?code=good&state=%s\n", u.Query().Get("state"))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/postroom/postroom/post"
@@ -133,6 +134,8 @@ func (l *looking) problems(ctx context.Context, g *post.Group, q *post.Post) (al
 	}
 	if t := l.token(ctx, c, q.DueAt); t != nil {
 		all = append(all, *t)
+	} else if t := notAllowed(c, &g.Content); t != nil {
+		all = append(all, *t)
 	}
 	for i := range l.states {
 		if s := &l.states[i]; s.Account == key.account && s.Connection == key.id && s.PauseWhy != "" && s.NotBefore.After(q.DueAt) {
@@ -224,4 +227,24 @@ func (l *looking) login(c *connection, due time.Time) *post.EventError {
 		return nil
 	}
 	return &post.EventError{Code: post.ClassAuth.String(), Message: why}
+}
+
+// notAllowed says what a post needs that the login of its connection does not allow;
+// nil for nothing that is known.
+func notAllowed(c *connection, content *post.Content) *post.EventError {
+	needs, ok := c.publisher.(interface{ Scopes(*post.Content) []string })
+	if c.login == nil || !ok {
+		return nil
+	}
+	st, err := c.login.State()
+	if err != nil {
+		return nil // login has said so
+	}
+	missing := st.Missing(needs.Scopes(content))
+	if len(missing) == 0 {
+		return nil
+	}
+	return &post.EventError{Code: post.ClassAuth.String(), Message: fmt.Sprintf(
+		"the login does not allow %s, which the post needs: add it to oauth: {scopes: [...]} if it is not there, and log in again with `postroom connections login %s`",
+		strings.Join(missing, " and "), c.id)}
 }

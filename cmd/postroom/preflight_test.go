@@ -229,6 +229,34 @@ func TestALoginThatEndsBeforeAPostPutsItAtRisk(t *testing.T) {
 	}
 }
 
+// A first comment wants more than the usual scopes of a login.
+func TestALoginThatDoesNotAllowWhatAPostNeedsPutsItAtRisk(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeText(t, filepath.Join(dir, configName), fmt.Sprintf("master_key: %s\naccounts: {acme: {connections: [{id: facebook-1, oauth: {client_id: app}}]}}\n", strings.Repeat("cd", 32)))
+	now := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	r := openAt(t, dir, func() time.Time { return now })
+	defer r.close()
+	hook := listen(t, r, post.EventAtRisk)
+	v, err := openVault(r.dir, r.config().MasterKey, r.env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	grant := `{"access":"access","obtained_at":"2026-03-01T08:00:00Z","scopes":["pages_manage_posts","pages_read_engagement"]}`
+	if err := shelfOf(v, connKey{"acme", "facebook-1"}).Put(t.Context(), []byte(grant)); err != nil {
+		t.Fatal(err)
+	}
+	plan(t, r, "facebook-1", now.Add(2*time.Hour), post.Content{Text: "x"})
+	more := plan(t, r, "facebook-1", now.Add(3*time.Hour), post.Content{Text: "y", FirstComment: "first"})
+	if err := newPreflight(r).look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := heard(t, r, hook)
+	if len(got) != 1 || !strings.Contains(got[0], more.ID.String()) || !strings.Contains(got[0], "the login does not allow pages_manage_engagement, which the post needs") {
+		t.Errorf("heard %v, want of %s alone", got, more.ID)
+	}
+}
+
 // The report of a file says what puts its posts at risk.
 func TestTheReportSaysWhatPutsAPostAtRisk(t *testing.T) {
 	t.Parallel()

@@ -126,6 +126,15 @@ func refused(d *post.Delivery, a *publish.Answer, err error, up *publish.Uploads
 	return err
 }
 
+// Scopes lists what a token must allow for a post.
+func (p *Publisher) Scopes(c *post.Content) []string {
+	need := []string{"pages_manage_posts", "pages_read_engagement"}
+	if c.FirstComment != "" {
+		need = append(need, "pages_manage_engagement")
+	}
+	return need
+}
+
 // texts are what the post says, and the first comment. A link has a place of its
 // own only where there are no media.
 func (p *Publisher) texts(c *post.Content) []string {

@@ -129,6 +129,15 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 	})
 }
 
+// Scopes lists what a token must allow for a post.
+func (p *Publisher) Scopes(c *post.Content) []string {
+	need := []string{"instagram_business_basic", "instagram_business_content_publish"}
+	if c.FirstComment != "" {
+		need = append(need, "instagram_business_manage_comments")
+	}
+	return need
+}
+
 // texts are the caption, and the first comment.
 func (p *Publisher) texts(c *post.Content) []string {
 	texts := []string{publish.Compose(c, &p.rules.Limits)}

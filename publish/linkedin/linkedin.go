@@ -159,6 +159,14 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 	})
 }
 
+// Scopes lists what a token must allow for a post.
+func (p *Publisher) Scopes(*post.Content) []string {
+	if strings.HasPrefix(p.config.Author, "urn:li:organization:") {
+		return []string{"w_organization_social"}
+	}
+	return []string{"w_member_social"}
+}
+
 // texts are what the post says, and the first comment. A link has a place of its
 // own only where there are no media.
 func (p *Publisher) texts(c *post.Content) []string {

@@ -31,6 +31,8 @@ type tokenAnswer struct {
 	ExpiresIn  seconds `json:"expires_in"`
 	RefreshIn  seconds `json:"refresh_token_expires_in"`
 	RefreshIn2 seconds `json:"refresh_expires_in"` // TikTok
+	Scope      scopes  `json:"scope"`
+	Scope2     scopes  `json:"permissions"` // Instagram
 
 	Error       json.RawMessage `json:"error"`
 	Description string          `json:"error_description"`
@@ -47,6 +49,22 @@ func (s *seconds) UnmarshalJSON(b []byte) error {
 	return nil // one that makes no sense says nothing
 }
 
+// scopes is a list, or a text with spaces (RFC 6749 §3.3) or commas between.
+type scopes []string
+
+func (s *scopes) UnmarshalJSON(b []byte) error {
+	var list []string
+	if json.Unmarshal(b, &list) == nil {
+		*s = list
+		return nil
+	}
+	var text string
+	if json.Unmarshal(b, &text) == nil {
+		*s = strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' })
+	}
+	return nil // one that makes no sense says nothing
+}
+
 // exchange turns the code of a login into a grant.
 func (s *Source) exchange(ctx context.Context, code, verifier string) (*grant, error) {
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {s.c.Redirect}}
@@ -57,6 +75,10 @@ func (s *Source) exchange(ctx context.Context, code, verifier string) (*grant, e
 	if err != nil {
 		return nil, err
 	}
+	allowed := append(a.Scope, a.Scope2...)
+	if len(allowed) == 0 {
+		allowed = s.c.Provider.Scopes // what was asked for (RFC 6749 §5.1)
+	}
 	if long := s.c.Provider.long; long != nil {
 		q := url.Values{"grant_type": {long.grant}, long.param: {a.Access}, "client_secret": {s.secret()}}
 		if long.withID {
@@ -66,10 +88,14 @@ func (s *Source) exchange(ctx context.Context, code, verifier string) (*grant, e
 			return nil, fmt.Errorf("make the token a long one: %w", err)
 		}
 	}
+	g := s.granted(a, nil)
 	if s.c.Provider.pages != "" {
-		return s.page(ctx, a.Access)
+		if g, err = s.page(ctx, a.Access); err != nil {
+			return nil, err
+		}
 	}
-	return s.granted(a, nil), nil
+	g.Scopes = allowed
+	return g, nil
 }
 
 // refresh turns a grant into the next one.
@@ -100,6 +126,9 @@ func (s *Source) granted(a *tokenAnswer, old *grant) *grant {
 	}
 	if in := time.Duration(max(a.RefreshIn, a.RefreshIn2)); in > 0 {
 		g.RefreshEnd = now.Add(in)
+	}
+	if g.Scopes = a.Scope; old != nil && len(g.Scopes) == 0 {
+		g.Scopes = old.Scopes
 	}
 	if old != nil && g.Refresh == "" {
 		g.Refresh = old.Refresh

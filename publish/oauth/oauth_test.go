@@ -100,7 +100,7 @@ func (a *authority) RoundTrip(r *http.Request) (*http.Response, error) {
 		rec.WriteString(body)
 	case r.Form.Get("grant_type") == "authorization_code":
 		sum := sha256.Sum256([]byte(r.Form.Get("code_verifier")))
-		if c := a.challenge; c != base64.RawURLEncoding.EncodeToString(sum[:]) && c != hex.EncodeToString(sum[:]) {
+		if c := a.challenge; c+r.Form.Get("code_verifier") != "" && c != base64.RawURLEncoding.EncodeToString(sum[:]) && c != hex.EncodeToString(sum[:]) {
 			no("the verifier does not fit")
 			break
 		}
@@ -156,9 +156,10 @@ func logIn(t *testing.T, s *Source, a *authority) url.Values {
 func TestLoginAsksForWhatThePlatformWants(t *testing.T) {
 	t.Parallel()
 	for platform, want := range map[post.Platform]struct{ scope, challenge, id string }{
-		"twitter": {"tweet.read tweet.write users.read media.write offline.access", "S256", "client_id"},
-		"tiktok":  {"user.info.basic,video.publish", "S256", "client_key"},
-		"youtube": {"https://www.googleapis.com/auth/youtube.upload https://www.googleapis.com/auth/youtube.readonly", "S256", "client_id"},
+		"twitter":   {"tweet.read tweet.write users.read media.write offline.access", "S256", "client_id"},
+		"tiktok":    {"user.info.basic,video.publish", "S256", "client_key"},
+		"pinterest": {"boards:read,pins:read,pins:write,user_accounts:read", "", "client_id"},
+		"youtube":   {"https://www.googleapis.com/auth/youtube.upload https://www.googleapis.com/auth/youtube.readonly", "S256", "client_id"},
 	} {
 		a, d := &authority{lifetime: 3600}, &drawer{}
 		s := source(t, platform, a, d)
@@ -174,6 +175,46 @@ func TestLoginAsksForWhatThePlatformWants(t *testing.T) {
 		if got, err := s.Token(t.Context()); got != "access-token-1" || err != nil {
 			t.Errorf("%s: %q %v", platform, got, err)
 		}
+	}
+}
+
+// What a login may do is what the platform says, else what was asked for (RFC 6749
+// §5.1); a renewal that says nothing changes nothing.
+func TestALoginKnowsWhatItMayDo(t *testing.T) {
+	t.Parallel()
+	for said, want := range map[string]string{
+		``: "video.upload",
+		`,"scope":"user.info.basic,video.publish"`: "user.info.basic video.publish",
+		`,"scope":"video.publish user.info.basic"`: "video.publish user.info.basic",
+		`,"permissions":["video.publish"]`:         "video.publish",
+		`,"scope":7`:                               "video.upload",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a, d := &authority{}, &drawer{}
+			s := source(t, "tiktok", a, d)
+			s.c.Provider.Scopes = []string{"video.upload"}
+			a.answer = func() (int, string) {
+				return 200, `{"access_token":"a","refresh_token":"r","expires_in":86400` + said + `}`
+			}
+			if q := logIn(t, s, a); q.Get("scope") != "video.upload" {
+				t.Errorf("it asks for %q", q.Get("scope"))
+			}
+			a.answer = func() (int, string) { return 200, `{"access_token":"b","refresh_token":"r","expires_in":86400}` }
+			time.Sleep(24 * time.Hour)
+			if got, err := s.Token(t.Context()); got != "b" || err != nil {
+				t.Fatalf("renewed: %q %v", got, err)
+			}
+			st, err := s.State()
+			if got := strings.Join(st.Scopes, " "); got != want || err != nil {
+				t.Errorf("%s: it may %q %v, want %q", said, got, err, want)
+			}
+			if missing := st.Missing([]string{st.Scopes[0], "other"}); len(missing) != 1 || missing[0] != "other" {
+				t.Errorf("missing %v, want other", missing)
+			}
+		})
+	}
+	if missing := (State{LoggedIn: true}).Missing([]string{"x"}); missing != nil {
+		t.Errorf("of an old login, of which it is not known, %v is said to be missing", missing)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 type Provider struct {
 	AuthURL  string   // where people consent
 	TokenURL string   // where a code, or a refresh token, becomes a token
-	Scopes   []string // that publishing needs
+	Scopes   []string // that a login asks for
 
 	scopeSeparator string            // " " when empty
 	pkce           pkce              // proof that who began the login ends it
@@ -93,7 +93,7 @@ var providers = map[post.Platform]Provider{
 	// §2.12: 30 days; refresh tokens of 60 days rotate.
 	"pinterest": {
 		AuthURL: "https://www.pinterest.com/oauth/", TokenURL: "https://api.pinterest.com/v5/oauth/token",
-		Scopes: []string{"boards:read", "pins:read", "pins:write"}, scopeSeparator: ",",
+		Scopes: []string{"boards:read", "pins:read", "pins:write", "user_accounts:read"}, scopeSeparator: ",",
 		basic: true, lifetime: 30 * days,
 	},
 }

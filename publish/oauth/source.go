@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,6 +65,7 @@ type State struct {
 	LoggedIn  bool      `json:"logged_in"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"` // of what a person must renew; zero when that is not known, or never
 	Parked    string    `json:"parked,omitempty"`    // why a person must log in again; "" when all is well
+	Scopes    []string  `json:"scopes,omitempty"`    // what the platform allowed, as far as it said; nil when that is not known
 
 	renewsAt time.Time // when postroom puts ExpiresAt off by itself; zero when it cannot
 }
@@ -73,6 +75,16 @@ type State struct {
 // did not go well.
 func (s State) EndsBy(at, now time.Time) bool {
 	return s.LoggedIn && !s.ExpiresAt.IsZero() && !s.ExpiresAt.After(at) && (s.renewsAt.IsZero() || now.After(s.renewsAt))
+}
+
+// Missing lists those of the scopes that the login does not have.
+func (s State) Missing(scopes []string) (missing []string) {
+	for _, scope := range scopes {
+		if s.Scopes != nil && !slices.Contains(s.Scopes, scope) {
+			missing = append(missing, scope)
+		}
+	}
+	return missing
 }
 
 // Why returns why nothing can be sent before a person logs in; "" when it can.
@@ -91,6 +103,7 @@ type grant struct {
 	ExpiresAt  time.Time `json:"expires_at,omitzero"`         // of Access; zero for never
 	RefreshEnd time.Time `json:"refresh_expires_at,omitzero"` // of Refresh; zero when not known
 	Parked     string    `json:"parked,omitempty"`
+	Scopes     []string  `json:"scopes,omitempty"`
 
 	// RenewingAt is when a renewal began whose end is not known: its answer was
 	// lost, and with it maybe the only refresh token that works.
@@ -167,7 +180,7 @@ func (s *Source) State() (State, error) {
 	if err != nil || g == nil {
 		return State{}, err
 	}
-	st := State{LoggedIn: true, ExpiresAt: g.ExpiresAt, Parked: g.Parked}
+	st := State{LoggedIn: true, ExpiresAt: g.ExpiresAt, Parked: g.Parked, Scopes: g.Scopes}
 	switch {
 	case g.Refresh != "":
 		st.ExpiresAt = g.RefreshEnd // the access token renews itself

@@ -124,6 +124,15 @@ func (p *Publisher) Validate(c *post.Content) []post.Problem {
 	return problems
 }
 
+// Scopes lists what a token must allow for a post.
+func (p *Publisher) Scopes(c *post.Content) []string {
+	need := []string{"threads_basic", "threads_content_publish"}
+	if texts, err := p.rules.Texts(c); err == nil && len(texts) > 1 {
+		need = append(need, "threads_manage_replies")
+	}
+	return need
+}
+
 // Pace returns what Threads last said of its rate limit.
 func (p *Publisher) Pace() publish.Pace { return p.graph.Client.Pace() }
 
