@@ -30,7 +30,6 @@ type rarer struct {
 	Comment  string `csv:"first_comment"`
 	Settings string `csv:"platform_settings"`
 	Labels   string `csv:"labels"`
-	Alt      string `csv:"alt_text"`
 	Year     string `csv:"year"`
 	Month    string `csv:"month"`
 	Day      string `csv:"day"`
@@ -38,11 +37,23 @@ type rarer struct {
 	Minute   string `csv:"minute"`
 
 	// Several columns may fill these.
-	Media    []string  `csv:"-"`
-	Variants []variant `csv:"-"`
+	Media    []placed `csv:"-"`
+	Alts     []placed `csv:"-"`
+	Variants []placed `csv:"-"`
+
+	*toolCells `csv:"-"`
 }
 
-type variant struct {
+// toolCells are cells that only files of other tools have.
+type toolCells struct {
+	Profile, Categories          string
+	Draft, AllDay, Private       string
+	Guests, MediaKind, MediaLink string
+	On, Extras                   []placed
+}
+
+// A placed is a cell of which several columns may have one.
+type placed struct {
 	column int
 	text   string
 }
@@ -61,6 +72,7 @@ type binder struct {
 	ends   []int
 	bounds []bound
 	none   rarer // of all that fill none of it: stays empty
+	native toolCells
 	filled []Row // of the chunk; used again
 }
 
@@ -78,6 +90,7 @@ type kept struct {
 
 func newBinder(f *File) *binder {
 	b := &binder{file: f}
+	b.none.toolCells = &b.native
 	for i, c := range f.columns {
 		if c.field != fieldUnknown && c.field != fieldIgnored {
 			b.used = append(b.used, i)
@@ -179,6 +192,9 @@ func (b *binder) bind() error {
 		if b.bounds[i].rarer == nil {
 			b.bounds[i].rarer = &b.none
 		}
+		if b.bounds[i].toolCells == nil && b.bounds[i].rarer != &b.none {
+			b.bounds[i].toolCells = &b.native
+		}
 	}
 	return nil
 }
@@ -228,13 +244,16 @@ func (b *rarer) take(f field, column int, value string) {
 	case fieldID:
 		b.ID = value
 	case fieldComment:
-		b.Comment = value
+		if b.Comment != "" {
+			b.Comment += nextComment
+		}
+		b.Comment += value
 	case fieldSettings:
 		b.Settings = value
 	case fieldLabels:
 		b.Labels = joinCells(b.Labels, value)
 	case fieldAlt:
-		b.Alt = joinCells(b.Alt, value)
+		b.Alts = append(b.Alts, placed{column, value})
 	case fieldYear:
 		b.Year = value
 	case fieldMonth:
@@ -246,11 +265,44 @@ func (b *rarer) take(f field, column int, value string) {
 	case fieldMinute:
 		b.Minute = value
 	case fieldMedia:
-		b.Media = append(b.Media, value)
+		b.Media = append(b.Media, placed{column, value})
 	case fieldVariant:
-		b.Variants = append(b.Variants, variant{column, value})
+		b.Variants = append(b.Variants, placed{column, value})
+	default:
+		if b.toolCells == nil {
+			b.toolCells = &toolCells{}
+		}
+		b.toolCells.take(f, column, value)
 	}
 }
+
+func (b *toolCells) take(f field, column int, value string) {
+	switch f {
+	case fieldProfile:
+		b.Profile = value
+	case fieldCategories:
+		b.Categories = value
+	case fieldDraft:
+		b.Draft = value
+	case fieldAllDay:
+		b.AllDay = value
+	case fieldPrivate:
+		b.Private = value
+	case fieldGuests:
+		b.Guests = value
+	case fieldKind:
+		b.MediaKind = value
+	case fieldEither:
+		b.MediaLink = value
+	case fieldOn:
+		b.On = append(b.On, placed{column, value})
+	case fieldExtra:
+		b.Extras = append(b.Extras, placed{column, value})
+	}
+}
+
+// nextComment stands between the comments of several columns. No cell holds it.
+const nextComment = "\x1e"
 
 func joinCells(a, b string) string {
 	if a == "" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -45,6 +46,9 @@ func (f *File) fill(row *Row, b *binder, i int) {
 	m.status()
 	m.media()
 	m.rest()
+	if m.form != nil {
+		m.foreignCells()
+	}
 }
 
 // faultWants are what is wanted of a record with a fault, and the next step.
@@ -127,13 +131,12 @@ func (m *maker) clean() {
 	}{
 		{fieldContent, &b.Content}, {fieldPlatforms, &b.Platforms}, {fieldWhen, &b.When}, {fieldDate, &b.Date}, {fieldTime, &b.Clock},
 		{fieldTitle, &b.Title}, {fieldLink, &b.Link}, {fieldZone, &b.Zone}, {fieldStatus, &b.Status}, {fieldID, &b.ID},
-		{fieldComment, &b.Comment}, {fieldSettings, &b.Settings}, {fieldLabels, &b.Labels}, {fieldAlt, &b.Alt},
+		{fieldComment, &b.Comment}, {fieldSettings, &b.Settings}, {fieldLabels, &b.Labels},
 	}
-	for i := range b.Media {
-		b.Media[i] = strings.Map(printable, b.Media[i])
-	}
-	for i := range b.Variants {
-		b.Variants[i].text = strings.Map(printable, b.Variants[i].text)
+	for _, cells := range [][]placed{b.Media, b.Alts, b.Variants} {
+		for i := range cells {
+			cells[i].text = strings.Map(printable, cells[i].text)
+		}
 	}
 	said := false
 	for _, c := range cells {
@@ -178,13 +181,16 @@ func (m *maker) content() {
 		}
 	}
 	d.Title = strings.TrimSpace(strings.Map(printable, m.in.Title))
+	if m.form != nil && m.form.titleText && d.Text == "" {
+		d.Text, d.Title = d.Title, ""
+	}
 	m.letters(d.Text)
 	switch {
 	case excelError[d.Text]:
 		m.wrong(fieldContent, "FORMULA_ERROR", d.Text, "a text: this is a formula that failed", "mend the cell in the spreadsheet and save again")
 	case strings.HasPrefix(d.Text, "=") && (cellRef.MatchString(d.Text) || looksFormula(d.Text)):
 		m.wrong(fieldContent, "FORMULA", d.Text, "a text: this is a formula", "save the file with values in place of formulas")
-	case d.Text == "" && len(d.Variants) == 0 && len(m.in.Media) == 0 && d.Title == "":
+	case d.Text == "" && len(d.Variants) == 0 && len(m.in.Media) == 0 && m.in.MediaLink == "" && d.Title == "":
 		m.wrong(fieldContent, "NO_CONTENT", "", "a text or media: the row has neither", "write what the post says")
 	}
 }
@@ -208,6 +214,9 @@ func printable(r rune) rune {
 
 func (m *maker) platforms() {
 	d := &m.row.Draft
+	if m.form != nil && m.foreignPlaces() {
+		return
+	}
 	cell := tidy(m.in.Platforms)
 	if cell == "" {
 		d.Connections = append(d.Connections, m.opt.Platforms...)
@@ -243,7 +252,7 @@ func (f *File) resolve(cell string) resolved {
 		if name == "" {
 			continue
 		}
-		id, err := f.opt.Directory.Resolve(name)
+		ids, err := f.lookUp(name)
 		var wrong *post.ResolveError
 		switch {
 		case errors.As(err, &wrong):
@@ -254,8 +263,8 @@ func (f *File) resolve(cell string) resolved {
 			}
 			wrong.Name = post.Shorten(wrong.Name)
 			r.wrong = append(r.wrong, wrong)
-		case !contains(r.ids, id):
-			r.ids = append(r.ids, id)
+		default:
+			r.add(ids)
 		}
 	}
 	if len(r.ids) == 0 && len(r.wrong) == 0 {
@@ -268,13 +277,13 @@ func (f *File) resolve(cell string) resolved {
 	return r
 }
 
-func contains(ids []post.ConnectionID, id post.ConnectionID) bool {
-	for _, have := range ids {
-		if have == id {
-			return true
+// add adds connections, each once.
+func (r *resolved) add(ids []post.ConnectionID) {
+	for _, id := range ids {
+		if !slices.Contains(r.ids, id) {
+			r.ids = append(r.ids, id)
 		}
 	}
-	return false
 }
 
 // farAhead is how far in the future a time looks like a slip.
@@ -301,6 +310,9 @@ func (m *maker) when() {
 	d.AtText = text
 	at := m.row.Column(string(col)) - 1
 	w, err := m.parse(text, at)
+	if m.form != nil {
+		w, err = m.foreignTime(text, w, err)
+	}
 	if err == nil && !w.clock {
 		err = errNoClock
 	}
@@ -421,8 +433,10 @@ func (m *maker) status() {
 
 func (m *maker) media() {
 	d := &m.row.Draft
+	from := make([]int, 0, 4) // the columns of the media, where they have numbers
 	for _, cell := range m.in.Media {
-		for _, u := range splitURLs(cell) {
+		for _, u := range splitURLs(cell.text) {
+			from = append(from, m.columns[cell.column].nth)
 			if name, ok := localMedia(u); ok {
 				d.Media = append(d.Media, post.Media{URL: name})
 				continue
@@ -437,12 +451,28 @@ func (m *maker) media() {
 			d.Media = append(d.Media, post.Media{URL: u})
 		}
 	}
-	if m.in.Alt == "" {
+	m.alts(from)
+}
+
+// alts gives the media their descriptions: by the numbers of the columns where
+// both have them, else in the order written.
+func (m *maker) alts(from []int) {
+	d := &m.row.Draft
+	joined := ""
+	for _, cell := range m.in.Alts {
+		at := slices.Index(from, m.columns[cell.column].nth)
+		if at < 0 || from[at] == 0 || len(from) != len(d.Media) {
+			joined = joinCells(joined, cell.text)
+			continue
+		}
+		d.Media[at].Alt = strings.TrimSpace(cell.text)
+	}
+	if joined == "" {
 		return
 	}
-	alts := strings.Split(m.in.Alt, "||")
+	alts := strings.Split(joined, "||")
 	if len(d.Media) == 1 {
-		alts = []string{m.in.Alt}
+		alts = []string{joined}
 	}
 	for i, alt := range alts {
 		if i < len(d.Media) {
@@ -455,13 +485,13 @@ func (m *maker) media() {
 
 func (m *maker) rest() {
 	d := &m.row.Draft
-	d.Link = tidy(m.in.Link)
+	d.Link = m.link(tidy(m.in.Link))
 	if d.Link != "" {
 		if shown, want, hint := badURL(d.Link, "https://example.com/page"); want != "" {
 			m.wrong(fieldLink, "BAD_LINK", shown, want, hint)
 		}
 	}
-	d.FirstComment = strings.TrimSpace(m.in.Comment)
+	d.FirstComment = m.comment(m.in.Comment)
 	if m.in.Labels != "" {
 		for _, l := range strings.FieldsFunc(m.in.Labels, func(c rune) bool { return c == ',' || c == ';' || c == '|' }) {
 			if l = strings.TrimSpace(l); l != "" {

@@ -98,11 +98,15 @@ func checkFile(t *testing.T, o Options, data []byte) {
 	if err := r.discard(f.skip, f.line); err != nil {
 		t.Fatal(err)
 	}
-	head, err := r.next()
-	if err != nil {
-		t.Fatal(err)
+	heads := ""
+	for range f.headers {
+		head, err := r.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		heads += visible(head.raw, f.delim)
 	}
-	if want, got := visible(text[f.skip:], f.delim), visible(head.raw, f.delim)+raws; got != want {
+	if want, got := visible(text[f.skip:], f.delim), heads+raws; got != want {
 		t.Errorf("of the text\n%q\nthe rows hold\n%q", want, got)
 	}
 }

@@ -34,14 +34,29 @@ const (
 	fieldHour      field = "hour"
 	fieldMinute    field = "minute"
 	fieldVariant   field = "content_" // and a platform
-	fieldIgnored   field = "-"        // known, and of no use here
-	fieldUnknown   field = ""
+
+	// Of other tools' files alone.
+	fieldOn         field = "platform"   // a box for one platform
+	fieldProfile    field = "profile"    // where to, in the tool's own words
+	fieldCategories field = "categories" // platforms among them, the rest are labels
+	fieldDraft      field = "draft"      // a box
+	fieldExtra      field = "extra"      // what its words ask for
+	fieldKind       field = "kind"       // whether fieldEither is media or a link
+	fieldEither     field = "media_url or link"
+	fieldAllDay     field = "all_day" // a box
+	fieldPrivate    field = "private" // a box
+	fieldGuests     field = "guests"
+
+	fieldIgnored field = "-" // known, and of no use here
+	fieldUnknown field = ""
 )
 
 // A column is what one column of a file means.
 type column struct {
 	field    field
-	platform post.Platform // of a variant
+	platform post.Platform // of a variant, or of a box
+	nth      int           // the number at the end of its name; 0 for none
+	form     *formColumn   // what the tool says that wrote the file; nil for none
 }
 
 // synonyms are the names under which the columns go about, squeezed: lower case,
@@ -102,8 +117,8 @@ func columnOf(name string) column {
 	if f, ok := fieldOf[s]; ok {
 		return column{field: f}
 	}
-	if bare := strings.TrimRight(s, "0123456789"); bare != s && (fieldOf[bare] == fieldMedia || fieldOf[bare] == fieldAlt) {
-		return column{field: fieldOf[bare]}
+	if bare, n := unnumbered(s); n > 0 && (fieldOf[bare] == fieldMedia || fieldOf[bare] == fieldAlt) {
+		return column{field: fieldOf[bare], nth: n}
 	}
 	// content_twitter and the like.
 	if rest, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(name)), "content_"); ok {

@@ -32,7 +32,9 @@ type Options struct {
 	Name      string              // for messages
 	Directory *post.Directory     // the account's connections
 	Platforms []post.ConnectionID // of rows that name none
+	Profiles  Profiles            // what other tools call the account's connections
 	Zone      *time.Location      // of times without one
+	AllDay    time.Duration       // since midnight, of events that last all day; 0 for nine in the morning
 	DateOrder string              // "dmy" or "mdy" for 3/4/2026, where the column does not tell; "" rejects it
 	Status    post.Status         // of rows that name none
 	Today     time.Time           // when the file is read
@@ -57,8 +59,10 @@ func unusable(o *Options, code, got, want, hint string) *Unusable {
 
 // A Dialect is how a file is written.
 type Dialect struct {
-	Encoding  string `json:"encoding"`
-	Delimiter rune   `json:"delimiter"`
+	Encoding  string     `json:"encoding"`
+	Delimiter rune       `json:"delimiter"`
+	Tool      string     `json:"tool,omitempty"` // whose bulk file it is; "" for none that is known
+	Headers   [][]string `json:"-"`              // the header rows as written: none, one, or two
 }
 
 // A File is a file that was looked over and can be read.
@@ -68,10 +72,13 @@ type File struct {
 	size     int64
 	enc      encoding
 	delim    byte
-	skip     int64 // bytes of the decoded text before the header
-	line     int   // physical line of the header
-	header   []string
+	skip     int64    // bytes of the decoded text before the header
+	line     int      // physical line of the header
+	header   []string // names of the columns
+	headers  []record // the header rows as written: none, one, or two
 	columns  []column
+	form     *form       // of the tool that the file was made for; nil for none
+	why      string      // it was recognised
 	dates    []dateOrder // by column
 	serial   []bool      // by column: Excel serial numbers
 	twins    [][2]int    // columns of the same name, which must agree
@@ -115,7 +122,16 @@ func (f *File) Header() []string { return f.header }
 func (f *File) Count() int { return f.rows }
 
 // Dialect returns how the file is written.
-func (f *File) Dialect() Dialect { return Dialect{Encoding: f.enc.name, Delimiter: rune(f.delim)} }
+func (f *File) Dialect() Dialect {
+	d := Dialect{Encoding: f.enc.name, Delimiter: rune(f.delim)}
+	if f.form != nil {
+		d.Tool = f.form.name
+	}
+	for i := range f.headers {
+		d.Headers = append(d.Headers, cellsOf(&f.headers[i]))
+	}
+	return d
+}
 
 // note adds a warning about the whole file.
 func (f *File) note(p post.Problem) {
@@ -152,17 +168,29 @@ func (r *Row) Column(field string) int {
 // records returns a reader at the first record after the header.
 func (f *File) records() *recordReader {
 	r := newRecordReader(f.enc.reader(f.src, f.size), f.delim, f.opt.Limits)
-	r.width = len(f.header)
+	r.width = f.rowWidth()
 	return r
 }
 
-// skipHeader reads past the header row.
+// rowWidth is how many cells a row has at least that is certainly one.
+func (f *File) rowWidth() int {
+	if f.form != nil && len(f.headers) == 0 {
+		return f.form.least
+	}
+	return len(f.header)
+}
+
+// skipHeader reads past the header rows.
 func (f *File) skipHeader(r *recordReader) error {
 	if err := r.discard(f.skip, f.line); err != nil {
 		return err
 	}
-	_, err := r.next()
-	return err
+	for range f.headers {
+		if _, err := r.next(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // What is read ahead: chunks of so many rows, which bounds memory.

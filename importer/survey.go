@@ -75,7 +75,9 @@ func (f *File) headRecords(head []byte, delim byte, whole bool, most int) []reco
 // known names, else the first with one, as a file with a folder's defaults may
 // have only one column.
 func (f *File) pickHeader(head []byte, whole bool) error {
-	recs := f.headRecords(head, f.delim, whole, mostPreamble+1)
+	recs := f.headRecords(head, f.delim, whole, sniffRows)
+	rows := recs
+	recs = recs[:min(len(recs), mostPreamble+1)]
 	at := -1
 	for least := 2; least > 0 && at < 0; least-- {
 		for i := range recs {
@@ -86,24 +88,57 @@ func (f *File) pickHeader(head []byte, whole bool) error {
 			}
 		}
 	}
-	if at < 0 {
-		return f.noHeader(recs)
+	found, from, to := recogniseIn(recs, at)
+	switch {
+	case found != nil:
+	case at >= 0:
+		from, to = at, at+1
+	default:
+		if found = recogniseShape(rows, f.delim); found == nil {
+			return f.noHeader(recs)
+		}
+		for i := range found.columns {
+			f.header = append(f.header, found.columns[i].name)
+		}
+		return f.readHeader(f.header, found)
 	}
 	// Skip the bytes before it: records know their lines, and lines their bytes.
 	before := head
-	for line := 1; line < recs[at].line; line++ {
+	for line := 1; line < recs[from].line; line++ {
 		_, before = cutLine(before)
 	}
 	f.skip += int64(len(head) - len(before))
-	f.line += recs[at].line - 1
+	f.line += recs[from].line - 1
 	blank := true
-	for i := range recs[:at] {
+	for i := range recs[:from] {
 		blank = blank && recs[i].blank()
 	}
 	if !blank {
 		f.note(post.Problem{Code: "PREAMBLE", Line: f.line, Want: fmt.Sprintf("the header row was found on line %d; what stands before it was left out", f.line)})
 	}
-	return f.readHeader(cellsOf(&recs[at]))
+	f.headers = recs[from:to]
+	return f.readHeader(cellsOf(&recs[to-1]), found)
+}
+
+// recogniseIn looks for the header rows of another tool among the first rows, not
+// below the row at where there is a header row anyway (-1 for none). They are the
+// rows from up to to.
+func recogniseIn(recs []record, at int) (r *recognition, from, to int) {
+	var above []string
+	for i := range recs {
+		cells := cellsOf(&recs[i])
+		if r = recogniseHeader(cells, above); r != nil {
+			if from = i; r.form.groups {
+				from--
+			}
+			return r, from, i + 1
+		}
+		if i > at && at >= 0 {
+			break
+		}
+		above = cells
+	}
+	return nil, 0, 0
 }
 
 func cellsOf(r *record) []string {
@@ -191,8 +226,9 @@ func (f *File) misspelt(line, column int, name, near string) post.Problem {
 	return post.Problem{File: f.opt.Name, Line: line, Column: column, Code: "MISSPELT_COLUMN", Got: post.Shorten(name), Want: "a known column name", Hint: fmt.Sprintf("did you mean %s? Otherwise give the column another name", near)}
 }
 
-// readHeader decides what each column means. All that is wrong is said at once.
-func (f *File) readHeader(cells []string) error {
+// readHeader decides what each column means: as the tool says whose file was
+// recognised, else by its name. All that is wrong is said at once.
+func (f *File) readHeader(cells []string, found *recognition) error {
 	cells = trimEmpty(cells)
 	f.header = cells
 	if len(cells) > f.opt.Limits.MaxColumns {
@@ -202,9 +238,13 @@ func (f *File) readHeader(cells []string) error {
 	var unknown []string
 	have := map[field]int{}
 	for _, name := range cells {
-		c := columnOf(name)
-		f.columns = append(f.columns, c)
-		if c.field != fieldVariant {
+		f.columns = append(f.columns, columnOf(name))
+	}
+	if found != nil {
+		f.adopt(found)
+	}
+	for _, c := range f.columns {
+		if c.field != fieldVariant && (c.form == nil || c.form.count == 0) {
 			have[c.field]++
 		}
 	}
@@ -232,8 +272,13 @@ func (f *File) readHeader(cells []string) error {
 	if have[fieldContent] == 0 && !hasContent(cells) && have[fieldMedia] == 0 && have[fieldTitle] == 0 && len(wrong) == 0 {
 		wrong = append(wrong, post.Problem{File: f.opt.Name, Line: f.line, Code: "NO_CONTENT_COLUMN", Want: "a column named content", Hint: "name the column that holds the texts"})
 	}
-	if have[fieldPlatforms] == 0 && len(f.opt.Platforms) == 0 && len(wrong) == 0 {
-		wrong = append(wrong, post.Problem{File: f.opt.Name, Line: f.line, Code: "NO_PLATFORMS", Want: "a column named platforms, or a default for the folder", Hint: "add the column, drop the file into inbox/ACCOUNT/CONNECTION/, or write `platforms: [ID]` into a defaults.yaml beside it"})
+	if !f.hasPlaces(have) && len(wrong) == 0 {
+		p := post.Problem{File: f.opt.Name, Line: f.line, Code: "NO_PLATFORMS", Want: "a column named platforms, or a default for the folder", Hint: "add the column, drop the file into inbox/ACCOUNT/CONNECTION/, or write `platforms: [ID]` into a defaults.yaml beside it"}
+		if f.form != nil {
+			p.Want = fmt.Sprintf("a default for the folder: files for %s do not say where a post goes", f.form.template())
+			p.Hint = "drop the file into inbox/ACCOUNT/CONNECTION/, or write `platforms: [ID]` into a defaults.yaml beside it"
+		}
+		wrong = append(wrong, p)
 	}
 	if len(wrong) > 0 {
 		return &Unusable{wrong}
@@ -245,6 +290,9 @@ func (f *File) readHeader(cells []string) error {
 	}
 	if len(unknown) > 0 {
 		f.note(post.Problem{Line: f.line, Code: "UNKNOWN_COLUMNS", Got: post.Shorten(listed(unknown)), Want: "columns that postroom knows: these were left out", Hint: "docs/csv.md lists the names"})
+	}
+	if f.form != nil {
+		f.note(post.Problem{Line: f.line, Code: "DIALECT", Want: fmt.Sprintf("read as a file for %s: %s", f.form.template(), f.why)})
 	}
 	if have[fieldWhen] == 0 && have[fieldDate] == 0 && have[fieldYear] == 0 {
 		f.note(post.Problem{Line: f.line, Code: "NO_TIME_COLUMN", Want: "a column named scheduled_time: there is none, so no row has a time"})
@@ -358,6 +406,7 @@ func (f *File) survey(ctx context.Context) error {
 			whens = append(whens, i)
 		}
 	}
+	lost := f.carried()
 	seen := make([]dateStats, len(whens))
 	r := f.records()
 	if err := f.skipHeader(r); err != nil {
@@ -388,6 +437,9 @@ func (f *File) survey(ctx context.Context) error {
 		for i, col := range whens {
 			seen[i].add(rec.cell(col), rec.line)
 		}
+		for i := range lost {
+			lost[i].look(rec)
+		}
 		for _, t := range f.twins {
 			if a, b := rec.cell(t[0]), rec.cell(t[1]); a != b {
 				return &Unusable{[]post.Problem{{File: f.opt.Name, Line: rec.line, Column: t[1] + 1, Field: string(f.columns[t[0]].field), Code: "DUPLICATE_COLUMN", Got: post.Shorten(b), Want: fmt.Sprintf("one value: columns %d and %d are both named %s, and this row differs in them", t[0]+1, t[1]+1, strings.TrimSpace(f.header[t[0]])), Hint: "remove one of the columns"}}}
@@ -404,6 +456,7 @@ func (f *File) survey(ctx context.Context) error {
 	if f.rows == 0 {
 		return unusable(&f.opt, "NO_ROWS", "", "at least one row below the header", "add rows and drop the file again")
 	}
+	f.tellLost(lost)
 	var wrong []post.Problem
 	for i, col := range whens {
 		if p, bad := f.decide(col, &seen[i]); bad {
@@ -434,6 +487,9 @@ func (f *File) decide(col int, s *dateStats) (post.Problem, bool) {
 		f.dates[col] = orderDMY
 	case s.open > 0 && f.opt.DateOrder == "mdy":
 		f.dates[col] = orderMDY
+	case s.open > 0 && f.form != nil && f.form.order != orderNone:
+		f.dates[col] = f.form.order
+		f.note(post.Problem{Line: f.line, Column: col + 1, Field: name, Code: "DATE_ORDER", Got: s.sampleOpen, Want: fmt.Sprintf("a date that says which is the day: the %s comes first, as in files for %s", f.form.order.first(), f.form.name), Hint: "set date_order to dmy or mdy in the config or a defaults.yaml if that is wrong"})
 	case s.open > 0:
 		f.dates[col] = orderOpen
 	}

@@ -23,6 +23,14 @@ const (
 	orderOpen // such dates occur and nothing tells: they are rejected
 )
 
+// first names the part that comes first.
+func (o dateOrder) first() string {
+	if o == orderMDY {
+		return "month"
+	}
+	return "day"
+}
+
 // A wall is a time as written, before its zone is known.
 type wall struct {
 	year, month, day     int
@@ -368,6 +376,7 @@ type dateStats struct {
 	open            int // cells that could be read both ways
 	dmy, mdy        int // first line that can only be read so; 0 for none
 	sample          string
+	sampleOpen      string
 }
 
 func (s *dateStats) add(cell string, line int) {
@@ -398,7 +407,9 @@ func (s *dateStats) add(cell string, line int) {
 			s.mdy = line
 		}
 	case a <= 12 && b <= 12 && a != b:
-		s.open++
+		if s.open++; s.open == 1 {
+			s.sampleOpen = cell
+		}
 	}
 }
 

@@ -66,7 +66,7 @@ func Whole(ctx context.Context, r io.ReaderAt, size int64) (ok bool, missing str
 // wholeRecords reads all records and judges the last.
 func (f *File) wholeRecords(ctx context.Context) (ok bool, missing string, lastNewlineOnly bool, err error) {
 	rr := newRecordReader(f.enc.reader(f.src, f.size), f.delim, f.opt.Limits)
-	rr.width = len(f.header)
+	rr.width = f.rowWidth()
 	if err := rr.discard(f.skip, f.line); err != nil {
 		return false, "", false, err
 	}
