@@ -141,9 +141,10 @@ func unusable(err error) []post.Problem {
 
 // shown tells the report how the original looks.
 func shown(s source, name string) report.Source {
-	src := report.Source{Name: name, Header: s.Header()}
+	src := report.Source{Name: name, Header: s.Header(), Headers: [][]string{s.Header()}}
 	if c, ok := s.(csvSource); ok {
-		src.Delimiter = c.Dialect().Delimiter
+		d := c.Dialect()
+		src.Delimiter, src.Headers = d.Delimiter, d.Headers
 	}
 	return src
 }

@@ -20,7 +20,8 @@ const Large = 20_000
 // A Source is how the input looks.
 type Source struct {
 	Name      string
-	Header    []string
+	Header    []string   // names of the columns
+	Headers   [][]string // the header rows as they stand in the file; nil for none, as of a bulk file without one
 	Delimiter rune
 }
 

@@ -253,11 +253,7 @@ func (b *Builder) reject(cells []string, raw []byte, r *post.Row) error {
 			return err
 		}
 		b.rejected = w
-		line := []byte(bom)
-		for _, name := range b.src.Header {
-			line = appendRaw(line, name, b.comma)
-		}
-		b.rejected.Write(append(line, rejectedColumn+"\r\n"...))
+		b.rejected.Write(b.rejectedHeader())
 	}
 	var line []byte
 	if slices.ContainsFunc(cells, func(c string) bool { return c != "" }) {
@@ -271,10 +267,33 @@ func (b *Builder) reject(cells []string, raw []byte, r *post.Row) error {
 	if hint != "" {
 		message += " (" + hint + ")"
 	}
+	if len(b.src.Headers) == 0 { // no header names the column
+		message = rejectedColumn + ": " + message
+	}
 	line = appendCell(line, message, b.comma)
 	line[len(line)-1] = '\r'
 	_, err := b.rejected.Write(append(line, '\n'))
 	return err
+}
+
+// rejectedHeader returns what stands above the rejected rows: the input's header
+// rows, of which the last names the column with the error too.
+func (b *Builder) rejectedHeader() []byte {
+	line := []byte(bom)
+	for i, row := range b.src.Headers {
+		for col := range b.src.Header {
+			name := ""
+			if col < len(row) {
+				name = row[col]
+			}
+			line = appendRaw(line, name, b.comma)
+		}
+		if i == len(b.src.Headers)-1 {
+			line = append(line, rejectedColumn...)
+		}
+		line = append(line, "\r\n"...)
+	}
+	return line
 }
 
 // rejectedColumn is the column with the error. The importer knows it and leaves

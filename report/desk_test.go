@@ -48,7 +48,7 @@ func newSheet(t testing.TB, header ...string) *sheet {
 func (s *sheet) begin(comma rune, rows int, header ...string) {
 	s.Helper()
 	var err error
-	s.Builder, err = NewBuilder(s.base, Source{Name: "spring.csv", Header: header, Delimiter: comma}, Options{Zone: berlin, Now: morning, Rows: rows})
+	s.Builder, err = NewBuilder(s.base, Source{Name: "spring.csv", Header: header, Headers: [][]string{header}, Delimiter: comma}, Options{Zone: berlin, Now: morning, Rows: rows})
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -1,0 +1,91 @@
+package intake
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postroom/postroom/post"
+	"github.com/postroom/postroom/report"
+)
+
+// A file of rejected rows is a file of the same tool, with the same rows in it:
+// with one header row, with two, or with none.
+func TestRejectedRowsComeBackInTheirOwnDialect(t *testing.T) {
+	t.Parallel()
+	names, err := filepath.Glob("../importer/testdata/dialects/*.csv")
+	if err != nil || len(names) < 30 {
+		t.Fatal(names, err)
+	}
+	as := readAs{
+		Zone: "Europe/Berlin", Today: time.Date(2026, 2, 20, 12, 0, 0, 0, time.UTC), MaxBytes: 1 << 20, MaxRows: 1000,
+		Platforms: []post.ConnectionID{"instagram-1"}, Connections: []post.ConnectionID{"instagram-1", "twitter-1", "linkedin-1", "pinterest-1"},
+	}
+	for _, path := range names {
+		name := filepath.Base(path)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			base := filepath.Join(t.TempDir(), name)
+			tool, before := rejectAll(t, &as, name, data, base)
+			again, err := os.ReadFile(base + ".rejected.csv")
+			if err != nil {
+				t.Fatal(err)
+			}
+			toolAgain, after := rejectAll(t, &as, name, again, base+".again")
+			if tool == "" || tool != toolAgain {
+				t.Errorf("of a file for %s became one for %q:\n%s", tool, toolAgain, again)
+			}
+			if strings.Join(before, "\n") != strings.Join(after, "\n") {
+				t.Errorf("got\n%s\nwant\n%s\nfrom\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"), again)
+			}
+		})
+	}
+}
+
+// rejectAll writes the report of a file as if none of its rows could be used. It
+// returns the tool the file was made for, and what each row says and lacks.
+func rejectAll(t *testing.T, as *readAs, name string, data []byte, base string) (tool string, rows []string) {
+	t.Helper()
+	src, err := openSource(t.Context(), as, name, bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, data)
+	}
+	b, err := report.NewBuilder(base, shown(src, name), report.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Discard()
+	err = src.Rows(t.Context(), func(r *row) error {
+		draft, err := json.Marshal(r.Draft)
+		if err != nil {
+			return err
+		}
+		said := string(draft)
+		for _, p := range r.Problems {
+			said += fmt.Sprintf("\n  %d %s %q", p.Column, p.Code, p.Got)
+		}
+		rows = append(rows, said)
+		p := post.Problem{Field: "content", Got: "-1, \"so\"", Want: "another"}
+		return b.Row(r.Cells, r.Raw, &post.Row{N: r.N, Line: r.Line, Decision: post.Rejected, Problems: []post.Problem{p}}, nil)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := b.Finish(post.Import{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := files.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	return src.(csvSource).Dialect().Tool, rows
+}
