@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/postroom/postroom/importer"
 	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/report"
@@ -72,6 +73,7 @@ type Account struct {
 // Defaults are what an inbox folder's defaults.yaml says.
 type Defaults struct {
 	Platforms     []post.ConnectionID // of rows that name none
+	Profiles      importer.Profiles   // what other tools call the account's connections
 	Status        post.Status         // of rows that name none; 0 schedules them
 	CancelRemoved bool                // cancel what waits of rows that a new revision lacks
 	Calendar      Calendar

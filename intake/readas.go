@@ -12,6 +12,7 @@ import (
 // can be written again from the original long after the config has changed.
 type readAs struct {
 	Platforms   []post.ConnectionID `json:"platforms,omitempty"`
+	Profiles    importer.Profiles   `json:"profiles,omitempty"`
 	Zone        string              `json:"zone"`
 	DateOrder   string              `json:"date_order,omitempty"`
 	Status      post.Status         `json:"status,omitzero"`
@@ -28,7 +29,7 @@ type readAs struct {
 func readAsOf(req *Request, format string) readAs {
 	lim := importer.DefaultLimits()
 	as := readAs{
-		Platforms: req.Platforms, Zone: req.Account.Zone.String(), DateOrder: req.Account.DateOrder,
+		Platforms: req.Platforms, Profiles: req.Profiles, Zone: req.Account.Zone.String(), DateOrder: req.Account.DateOrder,
 		Status: req.Status, Today: req.Now, Format: format, Part: req.Place.Part, Calendar: req.Calendar, Connections: req.Account.Directory.IDs(),
 		MaxBytes: req.Limits.bytes(), MaxRows: lim.MaxRows,
 	}
@@ -46,7 +47,7 @@ func (as *readAs) options(name string) (importer.Options, error) {
 	lim := importer.DefaultLimits()
 	lim.MaxBytes, lim.MaxRows = as.MaxBytes, as.MaxRows
 	return importer.Options{
-		Name: name, Directory: post.NewDirectory(as.Connections), Platforms: as.Platforms, Zone: zone,
+		Name: name, Directory: post.NewDirectory(as.Connections), Platforms: as.Platforms, Profiles: as.Profiles, Zone: zone, AllDay: as.Calendar.AllDay,
 		DateOrder: as.DateOrder, Status: as.Status, Today: as.Today, Limits: lim,
 	}, nil
 }

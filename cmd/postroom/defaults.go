@@ -5,14 +5,17 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/postroom/postroom/calendar"
+	"github.com/postroom/postroom/importer"
 	"github.com/postroom/postroom/intake"
 	"github.com/postroom/postroom/post"
 )
@@ -36,6 +39,7 @@ type Defaults struct {
 	CancelRemoved bool            // posts whose row a new revision lacks are cancelled
 
 	platforms []placedName
+	profiles  map[string][]placedName // by what other tools call them, in lower case
 }
 
 // A placedName is a name in a platforms list and where it stands.
@@ -102,6 +106,7 @@ func readDefaults(dir string) ([]byte, error) {
 func (d *Defaults) read(root value) {
 	root.settings([]setting{
 		{"platforms", func(v value) { d.platforms = v.platformNames() }},
+		{"profiles", func(v value) { d.profiles = v.profileNames() }},
 		{"timezone", scalar(&d.Timezone, zoneName)},
 		{"date_order", scalar(&d.DateOrder, dateOrder)},
 		{"status", scalar(&d.Status, rowStatus)},
@@ -175,12 +180,48 @@ func (v value) platformNames() []placedName {
 	return names
 }
 
+// profileNames reads a map from the names that other tools have for connections to
+// the connections.
+func (v value) profileNames() map[string][]placedName {
+	names := map[string][]placedName{}
+	v.entries("names of other tools to connections", strconv.Quote, func(name string, _, v value) {
+		names[strings.ToLower(strings.TrimSpace(name))] = v.platformNames()
+	})
+	return names
+}
+
+// Profiles returns the connections that other tools mean by names of their own, as
+// the account's directory resolves them. The error is a *[ConfigError].
+func (d *Defaults) Profiles(account *post.Directory) (importer.Profiles, error) {
+	if len(d.profiles) == 0 {
+		return nil, nil
+	}
+	profiles := importer.Profiles{}
+	var problems []post.Problem
+	for _, name := range slices.Sorted(maps.Keys(d.profiles)) {
+		ids, wrong := resolveNames(account, d.profiles[name])
+		profiles[name] = ids
+		problems = append(problems, wrong...)
+	}
+	if len(problems) > 0 {
+		return nil, &ConfigError{problems}
+	}
+	return profiles, nil
+}
+
 // Platforms returns the connections of rows that name none, as the account's
 // directory resolves them. The error is a *[ConfigError].
 func (d *Defaults) Platforms(account *post.Directory) ([]post.ConnectionID, error) {
-	var ids []post.ConnectionID
-	var problems []post.Problem
-	for _, p := range d.platforms {
+	ids, problems := resolveNames(account, d.platforms)
+	if len(problems) > 0 {
+		return nil, &ConfigError{problems}
+	}
+	return ids, nil
+}
+
+// resolveNames finds the connections of names, and says which have none.
+func resolveNames(account *post.Directory, names []placedName) (ids []post.ConnectionID, problems []post.Problem) {
+	for _, p := range names {
 		id, err := account.Resolve(p.name)
 		if err != nil {
 			at := p.at
@@ -194,8 +235,5 @@ func (d *Defaults) Platforms(account *post.Directory) ([]post.ConnectionID, erro
 		}
 		ids = append(ids, id)
 	}
-	if len(problems) > 0 {
-		return nil, &ConfigError{problems}
-	}
-	return ids, nil
+	return ids, problems
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postroom/postroom/importer"
 	"github.com/postroom/postroom/post"
 )
 
@@ -46,6 +47,30 @@ func TestNoDefaultsSayNothing(t *testing.T) {
 	}
 	if got, err := (&Defaults{}).Platforms(post.NewDirectory(nil)); got != nil || err != nil {
 		t.Errorf("platforms: got %v, %v", got, err)
+	}
+}
+
+func TestProfilesNameConnectionsAsOtherToolsDo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeText(t, filepath.Join(dir, defaultsName), "profiles:\n  Acme Inc. (Page): linkedin\n  123456: [twitter-2, bluesky]\n")
+	d, err := loadDefaults(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory := post.NewDirectory([]post.ConnectionID{"linkedin-1", "twitter-1", "twitter-2", "bluesky-1"})
+	got, err := d.Profiles(directory)
+	if want := (importer.Profiles{"acme inc. (page)": {"linkedin-1"}, "123456": {"twitter-2", "bluesky-1"}}); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, %v", got, err)
+	}
+
+	writeText(t, filepath.Join(dir, defaultsName), "profiles:\n  Acme: twiter\n")
+	if d, err = loadDefaults(dir); err != nil {
+		t.Fatal(err)
+	}
+	var all *ConfigError
+	if _, err := d.Profiles(directory); !errors.As(err, &all) || all.Problems[0].Line != 2 || !strings.Contains(all.Problems[0].Hint, "twitter") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -249,6 +249,13 @@ func (r *room) applyDefaults(req *intake.Request, folder string, parts []string)
 	if err != nil {
 		return "", err
 	}
+	profiles, err := d.Profiles(req.Account.Directory)
+	if errors.As(err, &bad) {
+		return "its folder's settings have mistakes: " + bad.Error(), nil
+	}
+	if err != nil {
+		return "", err
+	}
 	if len(parts) > 0 {
 		id, err := req.Account.Directory.Resolve(parts[len(parts)-1])
 		switch {
@@ -265,6 +272,6 @@ func (r *room) applyDefaults(req *intake.Request, folder string, parts []string)
 		req.Account.DateOrder = d.DateOrder
 	}
 	req.Account.Rules = r.accountConfig(req.Account.ID).Rules(d.Stagger)
-	req.Defaults = intake.Defaults{Platforms: ids, Status: d.Status, CancelRemoved: d.CancelRemoved, Calendar: d.Calendar}
+	req.Defaults = intake.Defaults{Platforms: ids, Profiles: profiles, Status: d.Status, CancelRemoved: d.CancelRemoved, Calendar: d.Calendar}
 	return "", nil
 }
