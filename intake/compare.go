@@ -64,6 +64,7 @@ func (j *job) compare(ctx context.Context) error {
 		j.marks[n] &^= settled | changed | planned
 	}
 	j.settled, j.replace, j.cancel, j.freed, j.dropped = nil, nil, nil, nil, 0
+	j.uploads = nil
 	j.behind = map[string]bool{}
 	account, lineage := j.req.Account.ID, j.req.Place.Lineage
 	prev, found, err := j.in.store.LatestImport(ctx, account, lineage)
@@ -187,6 +188,7 @@ func (j *job) update(ctx context.Context, moved []settledRow) (fresh []settledRo
 		case fateEditable:
 			j.marks[s.row] |= changed
 			j.replace = append(j.replace, s.group)
+			j.keepUploads(s.row, &g)
 			j.free(&g)
 		case fateGone:
 			// Nothing is live and nothing will be: the row is a new post.
@@ -230,6 +232,29 @@ func fate(g *post.Group) groupFate {
 		return fateEditable
 	}
 	return f
+}
+
+// uploaded is what came through the API for the group that a row replaces. The
+// calendar knows nothing of it, so it stays whatever the row says now.
+type uploaded struct {
+	media []post.Media
+	alts  []string
+}
+
+func (j *job) keepUploads(row uint32, g *post.Group) {
+	u := uploaded{alts: g.AltTexts}
+	for _, m := range g.Media {
+		if !m.Upload.ID.IsZero() {
+			u.media = append(u.media, m)
+		}
+	}
+	if u.media == nil && u.alts == nil {
+		return
+	}
+	if j.uploads == nil {
+		j.uploads = map[uint32]uploaded{}
+	}
+	j.uploads[row] = u
 }
 
 // free gives back what the open posts of a group hold of time and quota.

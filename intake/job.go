@@ -49,11 +49,12 @@ type job struct {
 	repeat map[int]int // row -> the earlier row that has the same id
 
 	// Of the comparison.
-	settled []settledRow // rows that need nothing, by row
-	replace []post.ID    // groups that changed rows stand in for
-	removed int          // groups of the previous revision that no row has now
-	cancel  []post.ID    // those of them that are to be cancelled
-	freed   []post.Post  // open posts of replace and cancel: their time and quota are free again
+	settled []settledRow        // rows that need nothing, by row
+	replace []post.ID           // groups that changed rows stand in for
+	uploads map[uint32]uploaded // by row
+	removed int                 // groups of the previous revision that no row has now
+	cancel  []post.ID           // those of them that are to be cancelled
+	freed   []post.Post         // open posts of replace and cancel: their time and quota are free again
 	names   map[post.ID]importName
 
 	// Of the plan.

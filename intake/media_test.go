@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/postroom/postroom/intake"
 	"github.com/postroom/postroom/post"
@@ -205,4 +207,42 @@ func (p *slowPinner) Pin(context.Context, string) (post.Pin, error) {
 	close(p.begun)
 	<-p.done
 	return pictured(1), nil
+}
+
+// A picture that was uploaded to a row's post stays with it when the row changes.
+func TestUploadsOutliveARevision(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	const head = "external_id,content,platforms,scheduled_time\n"
+	d.take("week.csv", head+"1,One,twitter-1,2026-03-03T09:00:00Z\n2,Two,twitter-1,2026-03-04T09:00:00Z\n", post.Counts{Rows: 2, Accepted: 2})
+	groups, _, err := d.store.Groups(t.Context(), post.Filter{}, "", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range groups {
+		id := d.store.NewID()
+		m := post.Media{URL: "https://post.example.com/images/a.png", Upload: post.Upload{ID: id, Until: d.now.Add(100 * time.Hour)}}
+		if _, err := d.store.AddUpload(t.Context(), groups[i].ID, m, 4); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.store.FillUpload(t.Context(), id, pictured(groups[i].Text[0])); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.store.Describe(t.Context(), groups[i].ID, []string{"a dog", "a cat"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.take("week.csv", head+"1,Uno,twitter-1,2026-03-03T09:00:00Z\n2,Two,twitter-1,2026-03-04T09:00:00Z\n", post.Counts{Rows: 2, Accepted: 1, Updated: 1, Unchanged: 1})
+	if got, want := d.pinsOf(), map[string][]post.Pin{"Uno": {pictured('O')}, "Two": {pictured('T')}}; !maps.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("after the revision the posts have %v, want %v", got, want)
+	}
+	groups, _, err = d.store.Groups(t.Context(), post.Filter{Statuses: []post.Status{post.StatusScheduled}}, "", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range groups {
+		if g := &groups[i]; len(g.AltTexts) != 2 || g.Media[0].Alt != "a dog" {
+			t.Errorf("%s is described by %q, with %q to come", g.Text, g.Media[0].Alt, g.AltTexts)
+		}
+	}
 }

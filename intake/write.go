@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/postroom/postroom/limits"
@@ -212,6 +213,9 @@ func (w *writer) place(row *post.Row, r *row, s *scheduler.Slot) *post.Group {
 		Account: w.imp.Account, Content: d.Content, Posts: g.Posts[:0],
 		ScheduledAt: slot, RequestedAt: d.At, Zone: d.Zone, Held: held,
 		Row: row.N, ExternalID: d.ExternalID, CreatedAt: w.req.Now, UpdatedAt: w.req.Now,
+	}
+	if u, ok := w.uploads[uint32(row.N-1)]; ok {
+		g.Media, g.AltTexts = append(slices.Clip(g.Media), u.media...), u.alts
 	}
 	for i, c := range d.Connections {
 		p := post.Post{Account: w.imp.Account, Connection: c, Status: status, UpdatedAt: w.req.Now}

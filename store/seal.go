@@ -61,6 +61,11 @@ func (t *Stage) seal(ctx context.Context, seal post.Seal) (post.Import, error) {
 		if latest := lineages.Get(lineage); imp.Lineage != "" && !bytes.Equal(latest, none(imp.Previous)) {
 			return fmt.Errorf("%s has another revision %x, want %s: %w", imp.Lineage, latest, imp.Previous, post.ErrConflict)
 		}
+		for _, id := range seal.Replace {
+			if err := c.moveUploads(id, t.moving); err != nil {
+				return err
+			}
+		}
 		for _, ids := range [][]post.ID{seal.Replace, seal.Cancel} {
 			for _, id := range ids {
 				if err := c.supersede(id, imp.Name); err != nil {
@@ -226,4 +231,34 @@ func (c *change) supersede(id post.ID, by string) error {
 	}
 	_, err = c.withdraw(&g, codeReplaced, "a new revision of "+by+" says otherwise", "")
 	return err
+}
+
+// moveUploads takes from a group what came for it through the API, and finds it at
+// the group that takes its place. One that was changed since that was staged is a
+// conflict: the file is planned anew.
+func (c *change) moveUploads(id post.ID, moving map[post.ID]staged) error {
+	g, err := c.s.group(c.Tx, id)
+	if err != nil {
+		return err
+	}
+	own := make([]post.Media, 0, len(g.Media))
+	for _, m := range g.Media {
+		to, ok := moving[m.Upload.ID]
+		switch {
+		case m.Upload.ID.IsZero():
+			own = append(own, m)
+			continue
+		case !ok || to.media.Pin != m.Pin || to.media.Alt != m.Alt:
+			return fmt.Errorf("group %s has other uploads by now: %w", g.ID, post.ErrConflict)
+		}
+		if err := c.Bucket(bucketUploads).Put(m.Upload.ID[:], to.group[:]); err != nil {
+			return err
+		}
+	}
+	if len(own) == len(g.Media) {
+		return nil
+	}
+	old := clone(&g)
+	g.Media = own
+	return c.put(old, &g)
 }

@@ -47,11 +47,18 @@ type Stage struct {
 	twins  byHash[twinEntry]
 	use    map[useKey]int
 	total  map[post.Status]int
-	conns  []uint32 // of the group at hand
+	moving map[post.ID]staged // media that came through the API, of groups that are replaced
+	conns  []uint32           // of the group at hand
 	event  []byte   // of the group at hand
 	counts post.Counts
 	row    int // the last one added
 	ended  bool
+}
+
+// staged is media of an upload as a group of the stage has it.
+type staged struct {
+	group post.ID
+	media post.Media
 }
 
 type useKey struct {
@@ -249,6 +256,15 @@ func (t *Stage) addGroup(g *post.Group) error {
 	far := distance(t.base, g.ID)
 	if far >= mostStaged {
 		return fmt.Errorf("stage row %d: more than %d posts in one file", g.Row, mostStaged)
+	}
+	for _, m := range g.Media {
+		if m.Upload.ID.IsZero() {
+			continue
+		}
+		if t.moving == nil {
+			t.moving = map[post.ID]staged{}
+		}
+		t.moving[m.Upload.ID] = staged{g.ID, m}
 	}
 	scheduled := false
 	g.Account, g.Import = t.account, t.base

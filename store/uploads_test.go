@@ -185,3 +185,47 @@ func TestAGroupHasSoMuchMediaAndADeletedOneTakesNone(t *testing.T) {
 		t.Errorf("filled in a deleted group: %v", err)
 	}
 }
+
+// What came through the API for a calendar's post is not in the calendar: it goes
+// along when a revision replaces the post.
+func TestUploadsFollowTheRowThatReplacesTheirPost(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	g := group("before", start.Add(time.Hour), "twitter-1")
+	first := must[post.Import](t)(r.take("a.csv", g))
+	there, pending := r.promise(g, "1.jpg"), r.promise(g, "2.jpg")
+	must[post.Group](t)(r.FillUpload(t.Context(), there, pin(1)))
+	revise := func(carried []post.Media, between func()) (*post.Group, error) {
+		st := must[*Stage](t)(r.Stage(t.Context(), acme))
+		after := group("after", start.Add(time.Hour), "twitter-1")
+		after.Media = append([]post.Media{{URL: "of the row.png", Pin: pin(9)}}, carried...)
+		if err := st.Add(&post.Row{N: 1, Decision: post.Updated, Key: 1000, Version: 2}, after); err != nil {
+			t.Fatal(err)
+		}
+		between()
+		_, err := st.Seal(t.Context(), post.Seal{Import: post.Import{Name: "a.csv", Lineage: "a.csv", Previous: first.ID, Digest: post.Digest{8}}, Replace: []post.ID{g.ID}})
+		return after, err
+	}
+	old := r.stored(g)
+	if _, err := revise(nil, func() {}); !errors.Is(err, post.ErrConflict) {
+		t.Errorf("a revision without the uploads: %v, want ErrConflict", err)
+	}
+	if _, err := revise(old.Media, func() { must[post.Group](t)(r.FillUpload(t.Context(), there, pin(2))) }); !errors.Is(err, post.ErrConflict) {
+		t.Errorf("another file came meanwhile: %v, want ErrConflict", err)
+	}
+	old = r.stored(g)
+	after, err := revise(old.Media, func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.stored(after); len(got.Media) != 3 || got.Media[1].Pin != pin(2) || !got.Media[2].Pending() {
+		t.Errorf("the new post has %+v", got.Media)
+	}
+	if got := r.stored(g); len(got.Media) != 0 || got.Status() != post.StatusCancelled {
+		t.Errorf("the old post is %s with %+v", got.Status(), got.Media)
+	}
+	got := must[post.Group](t)(r.FillUpload(t.Context(), pending, pin(3)))
+	if first, _ := got.PendingMedia(); got.ID != after.ID || first != nil {
+		t.Errorf("the upload came to %s, want %s", got.ID, after.ID)
+	}
+}
