@@ -9,8 +9,6 @@ package vault
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -38,23 +36,20 @@ var (
 	ErrDamaged  = errors.New("the file was changed by other hands, or is damaged")
 )
 
-// keySize is that of AES-256, in bytes.
-const keySize = 32
-
 // NewKey returns a new master key, as text.
 func NewKey() secret.Value {
-	key := make([]byte, keySize)
+	key := make([]byte, secret.KeyLen)
 	rand.Read(key) // never fails: see crypto/rand
 	return secret.New(hex.EncodeToString(key))
 }
 
 // errKey is said of a text that is no master key. It does not show the text.
-var errKey = fmt.Errorf("want a master key: %d bytes, as %d hexadecimal digits or in base64", keySize, 2*keySize)
+var errKey = fmt.Errorf("want a master key: %d bytes, as %d hexadecimal digits or in base64", secret.KeyLen, 2*secret.KeyLen)
 
 // parseKey reads a master key as people keep it.
 func parseKey(text string) ([]byte, error) {
 	for _, decode := range []func(string) ([]byte, error){hex.DecodeString, base64.StdEncoding.DecodeString, base64.RawURLEncoding.DecodeString} {
-		if key, err := decode(text); err == nil && len(key) == keySize {
+		if key, err := decode(text); err == nil && len(key) == secret.KeyLen {
 			return key, nil
 		}
 	}
@@ -64,7 +59,7 @@ func parseKey(text string) ([]byte, error) {
 // A Vault is one file of secrets. Its methods may be called at the same time.
 type Vault struct {
 	path string
-	aead cipher.AEAD
+	box  *secret.Box
 }
 
 // content is the file. Proof tells a wrong key from a damaged secret, before
@@ -88,15 +83,11 @@ func Open(path string, key secret.Value) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	block, err := aes.NewCipher(k)
+	box, err := secret.NewBox(k)
 	if err != nil {
 		return nil, err
 	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		return nil, err
-	}
-	return &Vault{path, aead}, nil
+	return &Vault{path, box}, nil
 }
 
 // Get returns the secret of that name. The error wraps [ErrNone], [ErrWrongKey]
@@ -223,29 +214,22 @@ func (v *Vault) read() (*content, error) {
 	return &c, nil
 }
 
-// seal returns a nonce and text as it is sealed under name. Nonces are random:
-// under one key a vault would have to be written 2^32 times before two might
-// meet.
+// seal returns text as it is sealed under name. Nonces are random: under one key a
+// vault would have to be written 2^32 times before two might meet.
 func (v *Vault) seal(name string, text []byte) []byte {
-	nonce := make([]byte, v.aead.NonceSize(), v.aead.NonceSize()+len(text)+v.aead.Overhead())
-	rand.Read(nonce)
-	return v.aead.Seal(nonce, nonce, text, bound(name))
+	return v.box.Seal(secret.New(string(text)), bound(name))
 }
 
 func (v *Vault) open(name string, sealed []byte) ([]byte, error) {
-	n := v.aead.NonceSize()
-	if len(sealed) < n {
-		return nil, ErrDamaged
-	}
-	text, err := v.aead.Open(nil, sealed[:n], sealed[n:], bound(name))
+	text, err := v.box.Open(sealed, bound(name))
 	if err != nil {
 		return nil, ErrDamaged
 	}
-	return text, nil
+	return []byte(text.Reveal()), nil
 }
 
 // bound is what is sealed with a secret, beside its text.
-func bound(name string) []byte { return []byte("postroom vault 1\n" + name) }
+func bound(name string) string { return "postroom vault 1\n" + name }
 
 // CheckName reports whether a person may store a secret under that name.
 func CheckName(name string) error {

@@ -3,6 +3,8 @@ package vault
 import (
 	"bytes"
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -141,7 +143,7 @@ func TestATouchedSecretDoesNotOpen(t *testing.T) {
 
 func TestKeysAreReadAsPeopleKeepThem(t *testing.T) {
 	t.Parallel()
-	raw := bytes.Repeat([]byte{0xfb, 0xef}, keySize/2)
+	raw := bytes.Repeat([]byte{0xfb, 0xef}, secret.KeyLen/2)
 	for _, text := range []string{hex.EncodeToString(raw), strings.ToUpper(hex.EncodeToString(raw)), base64.StdEncoding.EncodeToString(raw), base64.RawURLEncoding.EncodeToString(raw)} {
 		if key, err := parseKey(text); !bytes.Equal(key, raw) || err != nil {
 			t.Errorf("%s: %v", text, err)
@@ -194,5 +196,35 @@ func TestALockIsHeldByOne(t *testing.T) {
 		t.Error(err)
 	} else {
 		free()
+	}
+}
+
+// Vaults are files that outlive programs: nonce and sealed text, with "postroom
+// vault 1", a new line and the name bound to it.
+func TestTheFormOfTheFileStays(t *testing.T) {
+	t.Parallel()
+	key := bytes.Repeat([]byte{7}, secret.KeyLen)
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nonce := []byte("twelve bytes")
+	sealed := func(name, text string) []byte {
+		return append(nonce[:len(nonce):len(nonce)], gcm.Seal(nil, nonce, []byte(text), []byte("postroom vault 1\n"+name))...)
+	}
+	b, err := json.Marshal(content{1, sealed("", ""), map[string][]byte{"a": sealed("a", "text")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "credentials.json")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := open(t, path, secret.New(hex.EncodeToString(key))).Get("a"); string(got) != "text" || err != nil {
+		t.Errorf("%q %v", got, err)
 	}
 }
