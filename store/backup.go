@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,10 @@ import (
 // Backup writes a copy of the store as it is at this moment, while it is in use,
 // whole or not at all. path should be on a local disk: the read lasts as long as
 // the writing does.
+//
+// The copy knows that it is one. When it is opened to be worked with, the posts
+// that came due since it was made are held, each in its turn: they may have gone out
+// after the backup, which nothing in it can tell (P2).
 func (s *Store) Backup(ctx context.Context, path string) error {
 	return writeWhole(path, func(tmp string) error {
 		f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_TRUNC, 0o600)
@@ -26,8 +31,46 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 			_, err := tx.WriteTo(untilDone{ctx, f})
 			return err
 		})
-		return errors.Join(err, f.Sync(), f.Close())
+		if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+			return err
+		}
+		return markCopy(tmp, s.now())
 	})
+}
+
+// markCopy notes in a copy that it is one.
+func markCopy(path string, at time.Time) error {
+	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: time.Second})
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(tx *bolt.Tx) error { return putTime(tx, metaCopied, at) })
+	return errors.Join(err, db.Close())
+}
+
+func putTime(tx *bolt.Tx, key []byte, at time.Time) error {
+	return tx.Bucket(bucketMeta).Put(key, binary.BigEndian.AppendUint64(nil, uint64(at.Unix())))
+}
+
+func getTime(tx *bolt.Tx, key []byte) time.Time {
+	v := tx.Bucket(bucketMeta).Get(key)
+	if len(v) != 8 {
+		return time.Time{}
+	}
+	return time.Unix(int64(binary.BigEndian.Uint64(v)), 0).UTC()
+}
+
+// restore makes a store of a backup that is opened for the first time.
+func (s *Store) restore(tx *bolt.Tx) error {
+	if from := getTime(tx, metaCopied); !from.IsZero() {
+		now := s.now()
+		if err := errors.Join(putTime(tx, metaRestored, now), tx.Bucket(bucketMeta).Delete(metaCopied)); err != nil {
+			return err
+		}
+		s.log.Warn("the store is a backup: what came due since it was taken is held, for it may have gone out", "taken_at", from, "until", now)
+	}
+	s.restored = getTime(tx, metaRestored)
+	return nil
 }
 
 // untilDone is a writer that fails once its context has ended.

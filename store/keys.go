@@ -85,6 +85,10 @@ var buckets = [][]byte{
 
 var metaFormat = []byte("format")
 
+// metaCopied is in a backup: when it was taken, as Unix seconds. metaRestored is in
+// a store that was one: when it was first opened.
+var metaCopied, metaRestored = []byte("copied"), []byte("restored")
+
 // ascending is the fill of pages whose keys only grow; others keep bbolt's.
 const ascending = 0.9
 

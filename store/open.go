@@ -69,6 +69,8 @@ type Store struct {
 	failOnce sync.Once
 	failure  atomic.Pointer[error]
 
+	restored time.Time // when the store was made of a backup; zero when it was not
+
 	leases leaseTable
 	rolls  rolls
 	told   chan struct{} // there may be something to tell webhooks of
@@ -246,7 +248,7 @@ func (s *Store) load() error {
 		if err := s.names.load(tx); err != nil {
 			return err
 		}
-		return s.voidLeases(tx)
+		return errors.Join(s.restore(tx), s.voidLeases(tx))
 	})
 }
 

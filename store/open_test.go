@@ -7,6 +7,8 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/postroom/postroom/post"
 )
 
 // withFile changes a store's file while nobody has it open.
@@ -81,4 +83,56 @@ func TestAStoreOfAnOlderFormatIsBroughtToThisOne(t *testing.T) {
 	if err := VerifyFile(t.Context(), copied); err != nil {
 		t.Error(err)
 	}
+}
+
+// P2: what a backup has as waiting may have gone out after it was made.
+func TestP2_WhatCameDueSinceABackupIsHeldWhenItIsRestored(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	make := func(text string, at time.Time) *post.Group {
+		g := group(text, at, "twitter-1")
+		if err := r.Create(t.Context(), g, nil, "me"); err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	gone, ahead := make("gone", start.Add(time.Minute)), make("ahead", start.Add(2*time.Hour))
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	if err := r.Backup(t.Context(), copied); err != nil {
+		t.Fatal(err)
+	}
+	r.forward(time.Hour)
+	restored := func(fn func(s *Store)) {
+		s, err := Open(copied, Options{Now: r.clock.now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fn(s)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restored(func(*Store) {})
+	r.forward(time.Minute) // and again: the moment of the restore stays
+	restored(func(s *Store) {
+		l := must[[]post.Lease](t)(s.Acquire(t.Context(), time.Minute, 1))[0]
+		n := must[post.Next](t)(s.Next(t.Context(), l, nil, 24*time.Hour))
+		if n.OK || len(n.Held) != 1 || n.Held[0].Group != gone.ID || n.Held[0].Problem.Code != codeRestored {
+			t.Fatalf("next is %+v, want %s held", n, gone.ID)
+		}
+		if err := s.Release(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+		must[post.Group](t)(s.Approve(t.Context(), gone.ID, r.clock.now(), nil, "me"))
+		r.forward(time.Hour)
+		l = must[[]post.Lease](t)(s.Acquire(t.Context(), time.Minute, 1))[0]
+		n = must[post.Next](t)(s.Next(t.Context(), l, nil, 24*time.Hour))
+		if !n.OK || n.Delivery.Post.Group != gone.ID {
+			t.Errorf("once a person approved it, next is %+v", n)
+		}
+		n = must[post.Next](t)(s.Next(t.Context(), l, published(n.Delivery.Post.ID), 24*time.Hour))
+		if !n.OK || n.Delivery.Post.Group != ahead.ID {
+			t.Errorf("then %+v, want what came due after the restore", n)
+		}
+	})
 }

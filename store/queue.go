@@ -260,23 +260,27 @@ func (c *change) begin(l post.Lease, conn uint32, late time.Duration) (post.Next
 			return next, fmt.Errorf("open post %s: %w: its group says otherwise", e.id, errRecord)
 		}
 		p := &g.Posts[e.at]
-		if waits, err := c.awaitMedia(old, &g, p); err != nil {
+		code, why := "", ""
+		if at := c.s.restored; !p.DueAt.After(at) && p.UpdatedAt.Before(at) {
+			code, why = codeRestored, "the store was restored from a backup at "+at.Format(time.DateTime)+" UTC, and this may have gone out before"
+		} else if waits, err := c.awaitMedia(old, &g, p); err != nil {
 			return next, err
 		} else if waits {
 			if p.Status == post.StatusFailed {
 				next.Failed = append(next.Failed, *p)
 			}
 			continue
+		} else if by := tooLate(p, c.now, late); by > 0 {
+			code, why = "LATE", fmt.Sprintf("found %s after its time, later than the grace of %s", by.Truncate(time.Minute), late)
 		}
-		if by := tooLate(p, c.now, late); by > 0 {
-			why := fmt.Sprintf("found %s after its time, later than the grace of %s", by.Truncate(time.Minute), late)
+		if code != "" {
 			p.Status = post.StatusDraft
-			p.Problem = &post.Outcome{Code: "LATE", Message: why, At: c.now}
+			p.Problem = &post.Outcome{Code: code, Message: why, At: c.now}
 			p.UpdatedAt, g.UpdatedAt, g.Held = c.now, c.now, why
 			if err := c.put(old, &g); err != nil {
 				return next, err
 			}
-			if err := c.log(post.LogEntry{Group: g.ID, Post: p.ID, Platform: p.Connection.Platform(), Event: "status_changed", Error: why, ErrorCode: "LATE"}); err != nil {
+			if err := c.log(post.LogEntry{Group: g.ID, Post: p.ID, Platform: p.Connection.Platform(), Event: "status_changed", Error: why, ErrorCode: code}); err != nil {
 				return next, err
 			}
 			next.Held = append(next.Held, *p)
@@ -292,6 +296,10 @@ func (c *change) begin(l post.Lease, conn uint32, late time.Duration) (post.Next
 		return next, err
 	}
 }
+
+// codeRestored is why a post is held that a backup had as waiting, and that nobody
+// changed since it was restored.
+const codeRestored = "RESTORED"
 
 // tooLate returns by how much a post missed its time, or 0 when that is within
 // grace; 0 is no grace but no bound. A post that was tried is measured from its

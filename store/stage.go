@@ -49,7 +49,7 @@ type Stage struct {
 	total  map[post.Status]int
 	moving map[post.ID]staged // media that came through the API, of groups that are replaced
 	conns  []uint32           // of the group at hand
-	event  []byte   // of the group at hand
+	event  []byte             // of the group at hand
 	counts post.Counts
 	row    int // the last one added
 	ended  bool

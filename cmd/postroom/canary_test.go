@@ -173,7 +173,7 @@ accounts:
 	do("imports", "list")
 	do("report", "calendar.csv")
 	do("export", "--out", "all.jsonl")
-	do("backup", "copy.db")
+	do("backup", "copy")
 	do("doctor", "--json")
 	broken := t.TempDir()
 	writeText(t, filepath.Join(broken, configName), "acounts: {}\ntoken: "+canaries["token in the config"]+"\naccounts: {acme: {connections: [{id: mastodon-x, server: 7, token: [\""+canaries["token in the config"]+"\"]}]}}\n")

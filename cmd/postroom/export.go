@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -80,39 +79,6 @@ func exportGroups(ctx context.Context, s *store.Store, account post.AccountID, w
 			return n, b.Flush()
 		}
 		cursor = next
-	}
-}
-
-func (a *app) backupCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "backup [FILE]", Short: "Copy the store while it is in use, and verify the copy", Args: cobra.MaximumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.withRoom(c.Context(), func(r *room) error {
-				path := filepath.Join(r.dir, "data", "backup", "postroom-"+r.now().UTC().Format("20060102-150405")+".db")
-				if len(args) == 1 {
-					path = a.path(args[0])
-				}
-				if _, err := os.Lstat(path); err == nil {
-					return &hinted{fmt.Errorf("%s exists already", path), "name another file: a backup never overwrites one"}
-				}
-				if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-					return err
-				}
-				if err := r.store.Backup(c.Context(), path); err != nil {
-					return fmt.Errorf("backup: %w", err)
-				}
-				if err := verifyInChild(c.Context(), path); err != nil {
-					return fmt.Errorf("the copy in %s is not sound: %w", path, err)
-				}
-				info, err := os.Stat(path)
-				if err != nil {
-					return err
-				}
-				return a.print(map[string]any{"path": path, "bytes": info.Size(), "verified": true}, func(w io.Writer) {
-					fmt.Fprintf(w, "%s: %d bytes, verified by opening it\n", path, info.Size())
-				})
-			})
-		},
 	}
 }
 

@@ -68,21 +68,24 @@ type layout struct {
 	err  error
 }
 
-// folder makes a folder, and reports whether it was missing. Only its owner may
-// enter the store's.
+// folderMode is who may enter a folder of a room: only its owner the store's.
+func folderMode(name string) fs.FileMode {
+	if name == "data" {
+		return 0o700
+	}
+	return 0o755
+}
+
+// folder makes a folder, and reports whether it was missing.
 func (l *layout) folder(name string) bool {
 	if l.err != nil {
 		return false
-	}
-	mode := fs.FileMode(0o755)
-	if name == "data" {
-		mode = 0o700
 	}
 	path := filepath.Join(l.dir, filepath.FromSlash(name))
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return false
 	}
-	if l.err = os.MkdirAll(path, mode); l.err != nil {
+	if l.err = os.MkdirAll(path, folderMode(name)); l.err != nil {
 		return false
 	}
 	l.made = append(l.made, filepath.FromSlash(name)+string(filepath.Separator))

@@ -128,11 +128,24 @@ const (
 // sweepMedia removes media that no post uses any more.
 func (r *room) sweepMedia(ctx context.Context) error {
 	now := r.now()
+	used, err := r.usedMedia(ctx, now)
+	if err != nil {
+		return err
+	}
+	n, size, err := r.media.Shelf().Sweep(ctx, func(d post.Digest) bool { return used[d] }, now.Add(-mediaYoung))
+	if n > 0 {
+		r.log.InfoContext(ctx, "media that no post uses removed", "files", n, "bytes", size)
+	}
+	return err
+}
+
+// usedMedia lists the files that posts need, or needed not long before now.
+func (r *room) usedMedia(ctx context.Context, now time.Time) (map[post.Digest]bool, error) {
 	used := map[post.Digest]bool{}
 	for cursor := ""; ; {
 		groups, next, err := r.store.Groups(ctx, post.Filter{}, cursor, 500)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for i := range groups {
 			g := &groups[i]
@@ -144,15 +157,10 @@ func (r *room) sweepMedia(ctx context.Context) error {
 			}
 		}
 		if next == "" {
-			break
+			return used, nil
 		}
 		cursor = next
 	}
-	n, size, err := r.media.Shelf().Sweep(ctx, func(d post.Digest) bool { return used[d] }, now.Add(-mediaYoung))
-	if n > 0 {
-		r.log.InfoContext(ctx, "media that no post uses removed", "files", n, "bytes", size)
-	}
-	return err
 }
 
 // over reports whether nothing of a group will go out any more.

@@ -99,11 +99,7 @@ func openRoom(ctx context.Context, dir string, o roomOptions) (*room, error) {
 		}
 	}
 	for _, folder := range roomFolders {
-		mode := os.FileMode(0o755)
-		if folder == "data" {
-			mode = 0o700
-		}
-		if err := os.MkdirAll(filepath.Join(dir, folder), mode); err != nil {
+		if err := os.MkdirAll(filepath.Join(dir, folder), folderMode(folder)); err != nil {
 			return nil, fmt.Errorf("make folders: %w", err)
 		}
 	}
