@@ -79,7 +79,7 @@ func (b *bench) lists(ctx context.Context, rows int) error {
 	}
 	defer os.RemoveAll(room)
 	from := time.Now().Add(24 * time.Hour).Truncate(time.Minute)
-	if err := writeCalendar(file, rows, from, 365*24*time.Hour, connection, 2); err != nil {
+	if err := writeCalendar(file, rows, from, 365*24*time.Hour, planned, 2); err != nil {
 		return err
 	}
 	if _, err := b.postroom(ctx, room, "import", file); err != nil {
@@ -124,7 +124,7 @@ func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond)
 
 func createBody() []byte {
 	at := time.Now().Add(240 * time.Hour).UTC().Format("2006-01-02T15:04:05.000Z")
-	return fmt.Appendf(nil, `{"content":"A post about something that people may want to read about, of some length, as they are.","platforms":[%q,%q],"scheduledTime":%q}`, connection(0), connection(1), at)
+	return fmt.Appendf(nil, `{"content":"A post about something that people may want to read about, of some length, as they are.","platforms":[%q,%q],"scheduledTime":%q}`, planned[0], planned[1], at)
 }
 
 // An apiServer is a running postroom.

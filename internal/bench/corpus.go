@@ -9,10 +9,20 @@ import (
 	"time"
 )
 
-// connections is how many connections the generated files speak of.
-const connections = 40
+// The connections that the generated files speak of. Each has one post under way
+// at a time, and PERFORMANCE §2 sends on 32 to 64.
+var (
+	planned = connections("twitter", 40)
+	sending = connections("webhook", 64)
+)
 
-func connection(i int) string { return fmt.Sprintf("twitter-%d", 100000+i) }
+func connections(platform string, n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("%s-%d", platform, 100000+i)
+	}
+	return ids
+}
 
 var words = strings.Fields("spring launch our new collection is here today come and see what we made for you this week only " +
 	"fresh ideas good coffee open doors long evenings small steps big thanks to everyone who helped team work behind the scenes " +
@@ -21,7 +31,7 @@ var words = strings.Fields("spring launch our new collection is here today come 
 // writeCalendar writes a calendar as PERFORMANCE §1 has it: contents of 40 to
 // 280 characters with emoji, quotes and commas, a newline in one row of twenty,
 // one to three platforms, ISO times over 90 days. The same seed, the same file.
-func writeCalendar(path string, rows int, from time.Time, span time.Duration, connection func(int) string, platforms int) error {
+func writeCalendar(path string, rows int, from time.Time, span time.Duration, connections []string, platforms int) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
@@ -50,12 +60,12 @@ func writeCalendar(path string, rows int, from time.Time, span time.Duration, co
 		}
 		at := from.Add(time.Duration(rng.IntN(max(1, minutes))) * time.Minute)
 		fmt.Fprintf(w, `"%s","`, text.String())
-		first := rng.IntN(connections)
+		first := rng.IntN(len(connections))
 		for p := range 1 + rng.IntN(platforms) {
 			if p > 0 {
 				w.WriteByte(';')
 			}
-			w.WriteString(connection((first + p*7) % connections))
+			w.WriteString(connections[(first+p*7)%len(connections)])
 		}
 		fmt.Fprintf(w, "\",%s,\n", at.UTC().Format("2006-01-02T15:04:05Z"))
 	}

@@ -16,8 +16,6 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-func webhook(i int) string { return fmt.Sprintf("webhook-%d", 100000+i) }
-
 // A sink takes posts on loopback and remembers when the first and the last came.
 type sink struct {
 	n           atomic.Int64
@@ -49,7 +47,7 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // dispatch times a durable dispatch to a local sink against a bare client that
 // sends the same requests to the same sink.
 func (b *bench) dispatch(ctx context.Context, posts int) error {
-	fmt.Printf("\n== dispatch of %d due posts on %d connections to a local HTTP sink\n", posts, connections)
+	fmt.Printf("\n== dispatch of %d due posts on %d connections to a local HTTP sink\n", posts, len(sending))
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -68,7 +66,7 @@ func (b *bench) dispatch(ctx context.Context, posts int) error {
 	defer os.RemoveAll(room)
 	file := filepath.Join(b.dir, "due.csv")
 	due := time.Now().Add(3 * time.Minute).Truncate(time.Minute)
-	if err := writeCalendar(file, posts, due, 0, webhook, 1); err != nil {
+	if err := writeCalendar(file, posts, due, 0, sending, 1); err != nil {
 		return err
 	}
 	if _, err := b.postroom(ctx, room, "import", file); err != nil {

@@ -18,7 +18,7 @@ import (
 func (b *bench) imports(ctx context.Context, rows int) error {
 	fmt.Printf("\n== import of %d rows, whole process: read, check, stagger, store, report\n", rows)
 	file := filepath.Join(b.dir, fmt.Sprintf("calendar-%d.csv", rows))
-	if err := writeCalendar(file, rows, time.Now().Add(time.Hour), 90*24*time.Hour, connection, 3); err != nil {
+	if err := writeCalendar(file, rows, time.Now().Add(time.Hour), 90*24*time.Hour, planned, 3); err != nil {
 		return err
 	}
 	defer os.Remove(file)
@@ -145,11 +145,15 @@ func (b *bench) room(dir, sink string, shift time.Duration) error {
 		fmt.Fprintf(&c, "    stagger: {gap: 1m, per_minute: 1000, max_shift: %s}\n", shift)
 	}
 	fmt.Fprintf(&c, "    connections:\n")
-	for i := range connections {
+	ids := planned
+	if sink != "" {
+		ids = sending
+	}
+	for _, id := range ids {
 		if sink != "" {
-			fmt.Fprintf(&c, "      - {id: %s, url: %q, secret: whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0, allow_private: true, idempotent: true}\n", webhook(i), sink)
+			fmt.Fprintf(&c, "      - {id: %s, url: %q, secret: whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0, allow_private: true, idempotent: true}\n", id, sink)
 		} else {
-			fmt.Fprintf(&c, "      - {id: %s, driver: sandbox}\n", connection(i))
+			fmt.Fprintf(&c, "      - {id: %s, driver: sandbox}\n", id)
 		}
 	}
 	return os.WriteFile(filepath.Join(dir, "postroom.yaml"), c.Bytes(), 0o600)
