@@ -59,6 +59,12 @@ func (m *MediaLimit) CheckFile(p *post.Pin, among bool) []MediaFault {
 		fail(CodeMediaSize, SizeText(p.Size), "at most "+SizeText(most), "make it smaller"+moves)
 	}
 	if p.Film() {
+		if m.BriefBytes > 0 && p.Size > m.BriefBytes && p.Size <= m.VideoBytes && p.Duration > 0 && p.Duration < brief {
+			fail(CodeMediaSize, SizeText(p.Size), "at most "+SizeText(m.BriefBytes)+" for a film of less than "+brief.String(), "make it smaller")
+		}
+		if p.Rate > 0 && p.Rate < m.LeastRate {
+			fail(CodeMediaType, number(p.Rate)+" pictures a second", "at least "+number(m.LeastRate)+" pictures a second", "make it with more")
+		}
 		return append(faults, m.checkLength(p, among)...)
 	}
 	if m.ImageSide > 0 && fixed && max(p.Width, p.Height) > m.ImageSide {
@@ -77,6 +83,9 @@ func (m *MediaLimit) CheckFile(p *post.Pin, among bool) []MediaFault {
 	}
 	return faults
 }
+
+// brief is how long a film may be that MediaLimit.BriefBytes is for.
+const brief = time.Minute
 
 // checkLength checks how long a film is, when it says so.
 func (m *MediaLimit) checkLength(p *post.Pin, among bool) []MediaFault {

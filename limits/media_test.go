@@ -18,6 +18,7 @@ func TestFilesAreCheckedAgainstThePlatform(t *testing.T) {
 	}
 	sized := func(p post.Pin, size int64) post.Pin { p.Size = size; return p }
 	moving := func(p post.Pin) post.Pin { p.Animated = true; return p }
+	rated := func(p post.Pin, rate float64) post.Pin { p.Rate = rate; return p }
 	jpeg, mp4 := image(mediaJPEG, 1000, 1000), film(mediaMP4, 10*time.Second)
 	for _, c := range []struct {
 		on    post.Platform
@@ -60,6 +61,14 @@ func TestFilesAreCheckedAgainstThePlatform(t *testing.T) {
 		{"bluesky", "a picture of 4000 pixels is made smaller", image(mediaJPEG, 4000, 100), false, ""},
 		{"bluesky", "one that moves is not", moving(image(mediaWEBP, 4000, 100)), false, CodeMediaDimensions},
 		{"bluesky", "MOV", film(mediaMOV, time.Second), false, CodeMediaType},
+		{"bluesky", "50 MB of less than a minute", sized(mp4, 50<<20), false, ""},
+		{"bluesky", "more of less than a minute", sized(mp4, 50<<20+1), false, CodeMediaSize},
+		{"bluesky", "as much of a minute", sized(film(mediaMP4, time.Minute), 50<<20+1), false, ""},
+		{"bluesky", "as much of nobody knows how long", sized(film(mediaMP4, 0), 50<<20+1), false, ""},
+		{"bluesky", "more than 100 MB", sized(mp4, 100<<20+1), false, CodeMediaSize},
+		{"tiktok", "23.976 pictures a second", rated(mp4, 23.976), false, ""},
+		{"tiktok", "15 pictures a second", rated(mp4, 15), false, CodeMediaType},
+		{"youtube", "15 pictures a second", rated(mp4, 15), false, ""},
 		{"mastodon", "hours", film(mediaMP4, 5*time.Hour), false, ""},
 		{"telegram", "50 MB and more", sized(mp4, 51<<20), false, CodeMediaSize},
 		{"pinterest", "sixteen minutes", film(mediaMP4, 16*time.Minute), false, CodeVideoTooLong},

@@ -75,6 +75,8 @@ type MediaLimit struct {
 	Longest      time.Duration // most length of a film; 0 for no known limit
 	LongestAmong time.Duration // most length of a film among several files, where that is less; 0 for Longest
 	Long         time.Duration // length of a film from which it is shown to few; 0 for none
+	BriefBytes   int64         // most bytes of a film of less than a minute, where that is less; 0 for VideoBytes
+	LeastRate    float64       // least pictures a second of a film; 0 for no known limit
 }
 
 // Takes reports whether the platform takes files of the MIME type.
@@ -241,7 +243,7 @@ var platforms = []PlatformLimits{
 		Text: TextLimit{Max: 2200, Count: TextUTF16},
 		Media: MediaLimit{
 			Need: MediaVideo, Videos: 1, VideoBytes: 4 * mediaGiB, VideoTypes: []string{mediaMP4, mediaMOV, mediaWEBM},
-			Shortest: 3 * time.Second, Longest: 10 * time.Minute,
+			Shortest: 3 * time.Second, Longest: 10 * time.Minute, LeastRate: 23,
 		},
 		Source: "developers.tiktok.com Content Posting API v2",
 	},
@@ -273,7 +275,7 @@ var platforms = []PlatformLimits{
 		Media: MediaLimit{
 			Images: 4, Videos: 1, ImageBytes: 1_000_000, VideoBytes: 100 * mediaMiB,
 			ImageTypes: []string{mediaJPEG, mediaPNG, mediaWEBP}, VideoTypes: []string{mediaMP4}, Alt: 2000,
-			ImageSide: 2000, Longest: 3 * time.Minute,
+			ImageSide: 2000, Longest: 3 * time.Minute, BriefBytes: 50 * mediaMiB,
 		},
 		Source: "lexicon app.bsky.feed.post and app.bsky.embed.images, as a PDS 0.4.217 enforces them",
 	},

@@ -26,9 +26,13 @@ type walker struct {
 type track struct {
 	video         bool
 	width, height int
+	rate          float64 // pictures a second; 0 for not known
+
+	scale, length uint64 // units a second, and units, of an MP4's
+	pictures      uint32
 }
 
-// probeMP4 reads length and dimensions of a film out of its moov box (ISO/IEC
+// probeMP4 reads length, dimensions and frame rate of a film out of its moov box (ISO/IEC
 // 14496-12). That is all that is needed of it, and a handful of fixed fields, so
 // no library is.
 func probeMP4(in *input, p *post.Pin) {
@@ -97,13 +101,20 @@ func (w *walker) box(kind string, data, end int64, depth int) {
 	case "moov":
 		w.moov = true
 		w.boxes(data, end, depth+1)
-	case "mdia", "mvex":
+	case "mdia", "mvex", "minf", "stbl":
 		w.boxes(data, end, depth+1)
 	case "trak":
 		w.track = track{}
 		w.boxes(data, end, depth+1)
-		if t := &w.track; t.video && t.width*t.height > w.pin.Width*w.pin.Height {
-			w.pin.Width, w.pin.Height = t.width, t.height
+		if t := &w.track; t.length > 0 {
+			t.rate = float64(t.pictures) * float64(t.scale) / float64(t.length)
+		}
+		w.end()
+	case "mdhd":
+		w.track.scale, w.track.length = w.clock(data, end)
+	case "stsz": // one in a film in fragments counts none
+		if end-data >= 12 {
+			w.track.pictures = binary.BigEndian.Uint32(w.in.at(data+8, 4))
 		}
 	case "mvhd":
 		w.scale, w.length = w.clock(data, end)
@@ -124,7 +135,22 @@ func (w *walker) box(kind string, data, end int64, depth int) {
 	}
 }
 
-// clock reads units a second, and units, of an mvhd box.
+// end takes what is to be known of the largest track of pictures.
+func (w *walker) end() {
+	t := &w.track
+	if !t.video || t.width*t.height <= w.pin.Width*w.pin.Height {
+		return
+	}
+	w.pin.Width, w.pin.Height, w.pin.Rate = t.width, t.height, 0
+	if t.rate > 0 && t.rate < mostRate {
+		w.pin.Rate = math.Round(t.rate*1000) / 1000
+	}
+}
+
+// mostRate is more pictures a second than any film has.
+const mostRate = 10_000
+
+// clock reads units a second, and units, of an mvhd or mdhd box.
 func (w *walker) clock(data, end int64) (scale, length uint64) {
 	if end-data < 20 {
 		return 0, 0
@@ -173,6 +199,7 @@ const (
 	elementTracks   = 0x1654ae6b
 	elementEntry    = 0xae
 	elementKind     = 0x83
+	elementPicture  = 0x23e383 // how long one is shown, in nanoseconds
 	elementVideo    = 0xe0
 	elementWidth    = 0xb0
 	elementHeight   = 0xba
@@ -182,7 +209,7 @@ const (
 // unsized is the size of an element that ends where another begins.
 const unsized = -1
 
-// probeWebM reads length and dimensions of a film out of its Info and Tracks. One
+// probeWebM reads length, dimensions and frame rate of a film out of its Info and Tracks. One
 // that was recorded live does not say how long it is.
 func probeWebM(in *input, p *post.Pin) {
 	w := &walker{in: in, pin: p, left: mostBoxes, scale: 1_000_000}
@@ -237,8 +264,10 @@ func (w *walker) element(id, data, end int64, depth int, duration *float64) {
 	case elementEntry:
 		w.track = track{}
 		w.elements(data, end, depth+1, duration)
-		if t := &w.track; t.video && t.width*t.height > w.pin.Width*w.pin.Height {
-			w.pin.Width, w.pin.Height = t.width, t.height
+		w.end()
+	case elementPicture:
+		if ns := number(); ns > 0 {
+			w.track.rate = 1e9 / float64(ns)
 		}
 	case elementScale:
 		w.scale = number()

@@ -94,7 +94,9 @@ func film(brand string, ms, w, h uint32, turned bool) []byte {
 		matrix = words32(0, 1<<16, 0, 0xffff0000, 0, 0, 0, 0, 1<<30)
 	}
 	tkhd := bytes.Join([][]byte{make([]byte, 40), matrix, words32(w<<16, h<<16)}, nil)
-	trak := box("trak", box("tkhd", tkhd), box("mdia", box("hdlr", words32(0, 0), []byte("vide"), make([]byte, 12))))
+	trak := box("trak", box("tkhd", tkhd), box("mdia",
+		box("mdhd", words32(0, 0, 0, 30_000, ms*30)), box("hdlr", words32(0, 0), []byte("vide"), make([]byte, 12)),
+		box("minf", box("stbl", box("stsz", words32(0, 0, ms*30/1001))))))
 	mvhd := box("mvhd", words32(0, 0, 0, 1000, ms), make([]byte, 80))
 	return bytes.Join([][]byte{box("ftyp", []byte(brand), words32(0)), box("moov", mvhd, trak), box("mdat", make([]byte, 64))}, nil)
 }
@@ -111,7 +113,7 @@ func webm(ms float64, w, h byte) []byte {
 	duration := binary.BigEndian.AppendUint64(nil, math.Float64bits(ms))
 	return append(head, element(elementSegment,
 		element(elementInfo, element(elementScale, []byte{0x0f, 0x42, 0x40}), element(elementDuration, duration)),
-		element(elementTracks, element(elementEntry, element(elementKind, []byte{1}), element(elementVideo, element(elementWidth, []byte{1, w}), element(elementHeight, []byte{h})))),
+		element(elementTracks, element(elementEntry, element(elementKind, []byte{1}), element(elementPicture, []byte{0x02, 0x62, 0x5a, 0x00}), element(elementVideo, element(elementWidth, []byte{1, w}), element(elementHeight, []byte{h})))),
 		element(elementCluster, make([]byte, 100)),
 	)...)
 }
@@ -143,10 +145,10 @@ func TestProbeSaysWhatAFileIs(t *testing.T) {
 		"PNG":                     {pngOf(t, picture(3, 2)), post.Pin{Type: typePNG, Width: 3, Height: 2}},
 		"GIF that is still":       {gifOf(t, 1), post.Pin{Type: typeGIF, Width: 8, Height: 6}},
 		"GIF that moves":          {gifOf(t, 3), post.Pin{Type: typeGIF, Width: 8, Height: 6, Animated: true, Duration: 1500 * time.Millisecond}},
-		"MP4":                     {film("isom", 12_500, 1920, 1080, false), post.Pin{Type: typeMP4, Width: 1920, Height: 1080, Duration: 12_500 * time.Millisecond}},
-		"MP4 held upright":        {film("mp42", 1000, 1920, 1080, true), post.Pin{Type: typeMP4, Width: 1080, Height: 1920, Duration: time.Second}},
-		"MOV":                     {film("qt  ", 1000, 640, 480, false), post.Pin{Type: typeMOV, Width: 640, Height: 480, Duration: time.Second}},
-		"WebM":                    {webm(2500, 64, 240), post.Pin{Type: typeWebM, Width: 320, Height: 240, Duration: 2500 * time.Millisecond}},
+		"MP4":                     {film("isom", 12_500, 1920, 1080, false), post.Pin{Type: typeMP4, Width: 1920, Height: 1080, Duration: 12_500 * time.Millisecond, Rate: 29.92}},
+		"MP4 held upright":        {film("mp42", 1000, 1920, 1080, true), post.Pin{Type: typeMP4, Width: 1080, Height: 1920, Duration: time.Second, Rate: 29}},
+		"MOV":                     {film("qt  ", 1000, 640, 480, false), post.Pin{Type: typeMOV, Width: 640, Height: 480, Duration: time.Second, Rate: 29}},
+		"WebM":                    {webm(2500, 64, 240), post.Pin{Type: typeWebM, Width: 320, Height: 240, Duration: 2500 * time.Millisecond, Rate: 25}},
 		"AVI":                     {avi(50, 320, 200), post.Pin{Type: typeAVI, Width: 320, Height: 200, Duration: 2 * time.Second}},
 	} {
 		got, err := probed(tt.file)

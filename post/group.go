@@ -58,6 +58,7 @@ type Pin struct {
 	Height   int           `json:"height,omitempty"`      // as it is seen, turned the way the file says
 	Duration time.Duration `json:"duration_ns,omitempty"` // of a film or an animation; 0 when the file does not say
 	Animated bool          `json:"animated,omitempty"`    // a picture that moves
+	Rate     float64       `json:"frame_rate,omitempty"`  // pictures a second of a film, to a thousandth; 0 when the file does not say
 }
 
 // IsZero reports whether p stands for no file.

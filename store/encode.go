@@ -399,8 +399,25 @@ func encodePin(e *encoder, p *post.Pin) {
 	e.uint(uint64(p.Width))
 	e.uint(uint64(p.Height))
 	e.uint(uint64(p.Duration))
-	e.bool(p.Animated)
+	rate := uint64(math.Round(p.Rate * 1000))
+	more := byte(0)
+	if p.Animated {
+		more |= pinAnimated
+	}
+	if rate > 0 {
+		more |= pinRate
+	}
+	e.byte(more)
+	if rate > 0 {
+		e.uint(rate)
+	}
 }
+
+// Bits of a pin's last byte.
+const (
+	pinAnimated = 1 << iota
+	pinRate     // in pictures a thousand seconds, follows
+)
 
 func decodePin(d *decoder) (p post.Pin) {
 	hash := d.bytes()
@@ -412,7 +429,12 @@ func decodePin(d *decoder) (p post.Pin) {
 		return p
 	}
 	p.Name, p.Type, p.Size = d.string(), d.string(), int64(d.uint())
-	p.Width, p.Height, p.Duration, p.Animated = d.small(), d.small(), time.Duration(d.uint()), d.bool()
+	p.Width, p.Height, p.Duration = d.small(), d.small(), time.Duration(d.uint())
+	more := d.byte()
+	p.Animated = more&pinAnimated != 0
+	if more&pinRate != 0 {
+		p.Rate = float64(d.uint()) / 1000
+	}
 	return p
 }
 

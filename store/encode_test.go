@@ -23,7 +23,7 @@ func fullGroup() *post.Group {
 	g.ID = post.MakeID(start, [5]byte{1}, 7)
 	g.Title, g.Link, g.FirstComment, g.Labels = "title", "https://example.com", "first", []string{"a", "b"}
 	g.Media = []post.Media{{URL: "https://example.com/a.png", Alt: "alt"}, {URL: "b.mp4", Pin: post.Pin{
-		Hash: post.Digest{1, 31: 2}, Name: "b.mp4", Type: "video/mp4", Size: 1 << 40, Width: 1920, Height: 1080, Duration: 90 * time.Second, Animated: true,
+		Hash: post.Digest{1, 31: 2}, Name: "b.mp4", Type: "video/mp4", Size: 1 << 40, Width: 1920, Height: 1080, Duration: 90 * time.Second, Animated: true, Rate: 29.97,
 	}}}
 	g.Settings = []byte(`{"tiktok":{}}`)
 	g.Variants = map[post.Platform]string{"twitter": "short", "linkedin": "long"}
