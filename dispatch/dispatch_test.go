@@ -1,9 +1,11 @@
 package dispatch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -172,6 +174,31 @@ func TestP3_LateIsHeldWithinGraceIsSent(t *testing.T) {
 		m.wantStatus(ever, post.StatusPublished)
 		if held != 1 || late != 2*time.Hour {
 			t.Errorf("%d held and the other %v late, want 1 and 2h", held, late)
+		}
+	})
+}
+
+// CONTRACT §2.9, item 5: a post whose media never came has failed, and is told of;
+// no platform hears of it, and the next one goes out.
+func TestAPostWithoutItsMediaFailsAndTheNextGoesOut(t *testing.T) {
+	bubble(t, func(t *testing.T, m *model, w *world, t0 time.Time) {
+		first, second, behind := m.add(mast, t0, "first"), m.add(mast, t0, "second"), m.add(mast, t0, "behind")
+		alone := m.add("mastodon-alone", t0, "alone")
+		for _, id := range []post.ID{first, second, alone} {
+			m.posts[id].gone = true
+		}
+		var log bytes.Buffer
+		d := New(m, w.pubs, Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		sum, err := d.Tick(t.Context())
+		if want := (Summary{Published: 1, Failed: 3}); err != nil || sum != want {
+			t.Errorf("got %+v, %v, want %+v", sum, err, want)
+		}
+		m.wantStatus(behind, post.StatusPublished)
+		if n := len(m.get(first).history); n != 0 {
+			t.Errorf("%d attempts at a post without its media", n)
+		}
+		if n := strings.Count(log.String(), "never uploaded"); n != 3 {
+			t.Errorf("the log says %d times why, want 3:\n%s", n, log.String())
 		}
 	})
 }

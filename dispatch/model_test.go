@@ -33,6 +33,7 @@ type record struct {
 	post.Post
 	content post.Content
 	history []post.Done
+	gone    bool // its media was promised, and never came
 }
 
 type modelConn struct {
@@ -212,6 +213,11 @@ func (m *model) Next(_ context.Context, l post.Lease, done *post.Done, late time
 				n.Wait = c.notBefore
 			}
 			return n, nil
+		case r.gone:
+			c.remove(r)
+			r.Status, r.Problem = post.StatusFailed, &post.Outcome{Code: post.CodeMediaMissing, Message: "its media was never uploaded: a.jpg", At: now}
+			n.Failed = append(n.Failed, r.Post)
+			continue
 		case late > 0 && r.Attempts == 0 && now.Sub(r.SlotAt) > late:
 			c.remove(r)
 			r.Status = post.StatusDraft
