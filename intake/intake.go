@@ -138,7 +138,7 @@ var ErrChanged = errors.New("the file changed while it was read")
 
 // ErrSettling is returned when a row names a file that is still being written, or
 // is not there yet: the calendar must be taken again later.
-var ErrSettling = errors.New("media is still being written")
+var ErrSettling = errors.New("media is not all there")
 
 // An Intake takes files for one room.
 type Intake struct {

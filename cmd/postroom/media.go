@@ -28,6 +28,12 @@ type pinner struct {
 	settle time.Duration // a file must be still for so long; 0 takes it as it is
 	since  time.Time     // when the calendar was first to be taken
 	now    func() time.Time
+
+	// Of one that a daemon takes: what comes over the network goes on coming when
+	// the calendar can wait no longer.
+	fetches  *fetches // nil to wait as long as it takes
+	calendar string
+	hold     <-chan struct{} // closed when it can wait no longer
 }
 
 // How long a calendar in the inbox waits for its media.
@@ -38,7 +44,10 @@ const (
 
 // Pin implements intake.Pinner.
 func (p *pinner) Pin(ctx context.Context, ref string) (post.Pin, error) {
-	if strings.Contains(ref, "://") {
+	switch {
+	case isURL(ref) && p.fetches != nil:
+		return p.fetches.pin(ctx, p.calendar, ref, p.hold)
+	case isURL(ref):
 		return p.media.Pin(ctx, ref, nil)
 	}
 	root, err := os.OpenRoot(p.dir)

@@ -51,6 +51,7 @@ type daemon struct {
 	room       *room
 	metrics    *metrics
 	dispatcher *dispatch.Dispatcher
+	taker      *taker
 	inbox      *inbox.Inbox
 	api        *api.API
 	startedAt  time.Time
@@ -61,7 +62,8 @@ func newDaemon(r *room) *daemon {
 	d := &daemon{room: r, startedAt: r.now(), metrics: newMetrics(r.store, r.log), reloaded: make(chan struct{}, 1)}
 	r.onTake = d.metrics.took
 	d.dispatcher = dispatch.New(r.store, r.publisherFor, r.dispatchConfig(d.metrics))
-	d.inbox = inbox.New(r.inboxConfig(), &taker{room: r}, r.log)
+	d.taker = &taker{room: r}
+	d.inbox = inbox.New(r.inboxConfig(), d.taker, r.log)
 	d.api = newAPI(r)
 	return d
 }
@@ -129,7 +131,11 @@ func (d *daemon) run(ctx context.Context, a *app) error {
 		}
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return d.inbox.Run(ctx) })
+	d.taker.fetches = newFetches(ctx, r.media)
+	g.Go(func() error {
+		defer d.taker.fetches.wait()
+		return d.inbox.Run(ctx)
+	})
 	g.Go(func() error { return d.dispatcher.Run(ctx) })
 	g.Go(func() error { return d.keepReports(ctx) })
 	g.Go(func() error { return d.keepSeries(ctx) })

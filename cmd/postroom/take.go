@@ -19,23 +19,26 @@ import (
 
 // A taker takes the files of the inbox for a room.
 type taker struct {
-	room *room
+	room    *room
+	fetches *fetches // of a daemon; else nil
 
 	mu    sync.Mutex
 	first map[string]time.Time // when a calendar that waits for its media was first to be taken
 }
 
-// since returns when a file was first to be taken.
-func (t *taker) since(path string) time.Time {
+// since returns when a file was first to be taken, and whether that is now.
+func (t *taker) since(path string) (at time.Time, first bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.first == nil {
 		t.first = map[string]time.Time{}
 	}
-	if _, ok := t.first[path]; !ok {
-		t.first[path] = t.room.now()
+	at, again := t.first[path]
+	if !again {
+		at = t.room.now()
+		t.first[path] = at
 	}
-	return t.first[path]
+	return at, !again
 }
 
 // taken forgets when a file was first to be taken.
@@ -43,6 +46,9 @@ func (t *taker) taken(path string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.first, path)
+	if t.fetches != nil {
+		t.fetches.forget(path)
+	}
 }
 
 // newlineStill is how long a file must be still whose last row lacks only its
@@ -77,7 +83,17 @@ func (t *taker) Take(ctx context.Context, f inbox.File) (inbox.Result, error) {
 		return inbox.Result{Disposition: inbox.Hold, Why: hold}, nil
 	}
 	req.Same = f.Same
-	req.Media = &pinner{media: r.media, dir: filepath.Dir(f.Path), settle: r.config().Inbox.Settle, since: t.since(f.Path), now: r.now}
+	since, first := t.since(f.Path)
+	most := fetchHold
+	if !first {
+		most = fetchAgain
+	}
+	waiting, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	req.Media = &pinner{
+		media: r.media, dir: filepath.Dir(f.Path), settle: r.config().Inbox.Settle, since: since, now: r.now,
+		fetches: t.fetches, calendar: f.Path, hold: waiting.Done(),
+	}
 	res, err := r.take(ctx, req)
 	switch {
 	case errors.Is(err, intake.ErrChanged):
