@@ -167,8 +167,14 @@ func (r *rule) check() error {
 	if n := max(1, len(r.byHour)) * max(1, len(r.byMinute)) * max(1, len(r.bySecond)); n > maxTimes {
 		return fmt.Errorf("at most %d times a day", maxTimes)
 	}
-	if len(r.byWeekNo) > 0 && r.freq != yearly {
+	switch {
+	case len(r.byWeekNo) == 0:
+	case r.freq != yearly:
 		return errors.New("BYWEEKNO only with FREQ=YEARLY")
+	case len(r.byDay)+len(r.byMonthDay)+len(r.byYearDay) == 0:
+		// Some programs show one day of such a week, some all seven, some none:
+		// whoever wrote the rule saw one of these.
+		return errors.New("a BYDAY beside BYWEEKNO, as programs differ in what is meant without one")
 	}
 	return nil
 }
@@ -283,8 +289,7 @@ func (r *rule) expand(start, until, from, to wall, b *budget, yield func(wall) b
 
 // complete fills in from the start what the rule leaves open.
 func (e *expansion) complete() {
-	y, m, d := dateOf(e.start.days())
-	_ = y
+	_, m, d := dateOf(e.start.days())
 	if len(e.byWeekNo)+len(e.byYearDay)+len(e.byMonthDay)+len(e.byDay) == 0 {
 		switch e.freq {
 		case yearly:
@@ -297,9 +302,6 @@ func (e *expansion) complete() {
 		case weekly:
 			e.byDay = []nthDay{{0, weekdayOf(e.start.days())}}
 		}
-	}
-	if len(e.byWeekNo) > 0 && len(e.byDay)+len(e.byMonthDay)+len(e.byYearDay) == 0 {
-		e.byDay = []nthDay{{0, weekdayOf(e.start.days())}}
 	}
 	second := e.start.second()
 	hours, minutes, seconds := e.byHour, e.byMinute, e.bySecond

@@ -114,6 +114,7 @@ func TestRulesThatAreNone(t *testing.T) {
 		"FREQ=YEARLY;RSCALE=CHINESE":              "GREGORIAN",
 		"FREQ=DAILY;BYDAY=XX":                     "days like",
 		"FREQ=MONTHLY;BYWEEKNO=20":                "only with FREQ=YEARLY",
+		"FREQ=YEARLY;BYWEEKNO=20":                 "a BYDAY beside BYWEEKNO",
 		"FREQ=DAILY;" + strings.Repeat("X", 5000): "at most",
 	} {
 		if _, err := parseRule(rule); err == nil || !strings.Contains(err.Error(), want) {
