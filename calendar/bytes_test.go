@@ -150,7 +150,7 @@ func TestCorpusPostsComeOutWhateverHappenedToTheBytes(t *testing.T) {
 		if at := firstStart(f); !at.IsZero() {
 			o.Now = at
 		}
-		text := strings.NewReplacer("\r\n", "\r\n", "\n", "\r\n").Replace(toUTF8(decode(b)))
+		text := strings.NewReplacer("\r\n", "\r\n", "\n", "\r\n").Replace(toUTF8(decode(string(b))))
 		want := posts(openText(t, text, o))
 		for name, change := range transforms {
 			if got := posts(openText(t, change(text), o)); !slices.Equal(got, want) {

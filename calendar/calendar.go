@@ -1,6 +1,7 @@
 package calendar
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,6 +69,10 @@ func (o *Options) unusable(line int, code, got, want, hint string) *Unusable {
 	return &Unusable{[]post.Problem{{File: o.Name, Line: line, Code: code, Got: post.Shorten(got), Want: want, Hint: hint}}}
 }
 
+func (o *Options) tooManyEvents(line int) *Unusable {
+	return o.unusable(line, "TOO_MANY_EVENTS", "", fmt.Sprintf("at most %d events", maxEvents), "export a shorter span of time")
+}
+
 // A File is a calendar file that was read.
 type File struct {
 	opt        Options
@@ -96,11 +101,12 @@ func Open(ctx context.Context, src io.ReaderAt, size int64, o Options) (*File, e
 	if size > MaxBytes {
 		return nil, o.unusable(0, "FILE_TOO_LARGE", fmt.Sprintf("%d bytes", size), fmt.Sprintf("at most %d bytes", MaxBytes), "export a shorter span of time")
 	}
-	b := make([]byte, size)
-	if _, err := io.ReadFull(io.NewSectionReader(src, 0, size), b); err != nil {
-		return nil, fmt.Errorf("read %s: %w", o.Name, err)
+	var raw strings.Builder
+	raw.Grow(int(size))
+	if n, err := io.Copy(&raw, io.NewSectionReader(src, 0, size)); err != nil || n < size {
+		return nil, fmt.Errorf("read %s: %w", o.Name, cmp.Or(err, io.ErrUnexpectedEOF))
 	}
-	f, err := read(ctx, b, o)
+	f, err := read(ctx, raw.String(), o)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +114,7 @@ func Open(ctx context.Context, src io.ReaderAt, size int64, o Options) (*File, e
 }
 
 // read takes a file apart, up to its series.
-func read(ctx context.Context, b []byte, o Options) (*File, error) {
+func read(ctx context.Context, raw string, o Options) (*File, error) {
 	if o.Horizon == 0 {
 		o.Horizon = DefaultHorizon
 	}
@@ -116,11 +122,14 @@ func read(ctx context.Context, b []byte, o Options) (*File, error) {
 		o.mostInstances = mostInstances
 	}
 	f := &File{opt: o, parser: newParser(), byUID: map[string]*series{}, unnamed: map[string]int{}, passed: map[string]int{}, steps: fileSteps, zoneNames: zoneNames{}}
-	text := decode(b)
+	text := decode(raw)
 	lex := newLexer(text)
 	found := lex.begin()
 	if found == "" {
 		return nil, notCalendar(&o, text)
+	}
+	if strings.Count(text, "\nBEGIN:VEVENT") > maxEvents { // told before all of them are read
+		return nil, o.tooManyEvents(0)
 	}
 	t := &tree{lex: lex, implied: found == "VEVENT"}
 	var cal *vcalendar
@@ -145,7 +154,7 @@ func read(ctx context.Context, b []byte, o Options) (*File, error) {
 			}
 		case "VEVENT", "VTODO", "VJOURNAL":
 			if events++; events > maxEvents {
-				return o.unusable(c.line, "TOO_MANY_EVENTS", "", fmt.Sprintf("at most %d events", maxEvents), "export a shorter span of time")
+				return o.tooManyEvents(c.line)
 			}
 			f.addEvent(cal, c)
 		default:
@@ -389,5 +398,5 @@ func Whole(ctx context.Context, r io.ReaderAt, size int64) (ok bool, missing str
 
 // Looks reports whether a file that begins like this is a calendar.
 func Looks(head []byte) bool {
-	return newLexer(decode(head)).begin() != ""
+	return newLexer(decode(string(head))).begin() != ""
 }

@@ -31,7 +31,7 @@ func corpus(t testing.TB) string {
 // occurrencesOf lists the times of all events, as the references write them:
 // floating times as if in UTC, whole days at midnight.
 func occurrencesOf(t testing.TB, b []byte, from, to time.Time) (*File, []string) {
-	f, err := read(t.Context(), b, Options{Name: "corpus.ics", Zone: time.UTC, mostInstances: 100_000})
+	f, err := read(t.Context(), string(b), Options{Name: "corpus.ics", Zone: time.UTC, mostInstances: 100_000})
 	if err != nil {
 		t.Fatal(err)
 	}

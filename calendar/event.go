@@ -1,6 +1,7 @@
 package calendar
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -75,6 +76,9 @@ var wanted = words(`UID SEQUENCE LAST-MODIFIED DTSTART DUE RECURRENCE-ID RRULE E
 	X-POST-PLATFORMS X-SOCIAL-PLATFORMS X-POST-TIMEZONE X-POST-DEFAULT-PLATFORMS X-POST-ALLDAY-TIME
 	TZID TZOFFSETFROM TZOFFSETTO TZNAME X-LIC-LOCATION METHOD PRODID NAME X-WR-CALNAME X-WR-TIMEZONE X-WR-RELCALID VERSION`)
 
+// mostCategories bounds those of one event: each may be a platform, or nearly one.
+const mostCategories = 200
+
 // eventOf reads a component that go-ical has parsed. raw is where its lines are
 // known.
 func (f *File) eventOf(c *ical.Component, raw *component, cal *vcalendar) *event {
@@ -84,7 +88,7 @@ func (f *File) eventOf(c *ical.Component, raw *component, cal *vcalendar) *event
 	if s := strings.TrimSpace(propValue(c, "SEQUENCE")); s != "" {
 		n, err := parseInt(s, 0, 1<<31-1)
 		if err != nil {
-			f.warn(e, raw.lines("SEQUENCE")[0], "SEQUENCE", s, err.Error())
+			f.warn(e, raw.first("SEQUENCE").line, "SEQUENCE", s, err.Error())
 		}
 		e.sequence = n
 	}
@@ -117,6 +121,10 @@ func (f *File) eventOf(c *ical.Component, raw *component, cal *vcalendar) *event
 	for _, p := range c.Props["CATEGORIES"] {
 		e.categories = append(e.categories, splitList(p.Value)...)
 	}
+	if len(e.categories) > mostCategories {
+		e.categories = e.categories[:mostCategories]
+		f.warn(e, raw.first("CATEGORIES").line, "CATEGORIES", "", fmt.Sprintf("at most %d categories: the others were not looked at", mostCategories))
+	}
 	if e.platforms = text("X-POST-PLATFORMS"); e.platforms == "" {
 		e.platforms = text("X-SOCIAL-PLATFORMS")
 	}
@@ -124,9 +132,10 @@ func (f *File) eventOf(c *ical.Component, raw *component, cal *vcalendar) *event
 		e.meeting = e.meeting || c.Props.Get(name) != nil
 	}
 	for _, name := range []string{"ATTACH", "IMAGE"} {
-		for i, line := range raw.lines(name) {
-			if ps := c.Props[name]; i < len(ps) && len(e.attach) < 32 {
-				e.attach = append(e.attach, attachmentOf(&ps[i], line))
+		ps := c.Props[name]
+		for i, p := range raw.all(name) {
+			if i < len(ps) && len(e.attach) < 32 {
+				e.attach = append(e.attach, attachmentOf(&ps[i], p))
 			}
 		}
 	}
@@ -134,17 +143,19 @@ func (f *File) eventOf(c *ical.Component, raw *component, cal *vcalendar) *event
 	return e
 }
 
-func attachmentOf(p *ical.Prop, line int) attachment {
-	a := attachment{format: p.Params.Get("FMTTYPE"), alt: p.Params.Get("X-ALT"), line: line}
+// attachmentOf reads an attachment from its parameters, as go-ical has them, and its
+// value, which go-ical is not given.
+func attachmentOf(p *ical.Prop, raw *property) attachment {
+	a := attachment{format: p.Params.Get("FMTTYPE"), alt: p.Params.Get("X-ALT"), line: raw.line}
 	for _, name := range []string{"FILENAME", "X-FILENAME", "X-APPLE-FILENAME"} {
 		if a.name == "" {
 			a.name = p.Params.Get(name)
 		}
 	}
 	if strings.EqualFold(p.Params.Get("VALUE"), "BINARY") || strings.EqualFold(p.Params.Get("ENCODING"), "BASE64") || p.Params.Get("ENCODING") == "B" {
-		a.inline = p.Value
+		a.inline = raw.value
 	} else {
-		a.uri = strings.TrimSpace(p.Value)
+		a.uri = plain(strings.TrimSpace(raw.value))
 	}
 	return a
 }
@@ -156,7 +167,7 @@ func (f *File) stampOf(e *event, c *ical.Component, raw *component, name string)
 	if p == nil {
 		return stamp{}
 	}
-	line := raw.lines(name)[0]
+	line := raw.first(name).line
 	st, ok := parseStamp(p.Value)
 	if !ok {
 		f.fail(e, line, name, p.Value, wantDate, "")
@@ -184,15 +195,15 @@ func (f *File) repetitionOf(e *event, c *ical.Component, raw *component) *repeti
 	var r repetition
 	rules := func(name string) []*rule {
 		var out []*rule
-		lines := raw.lines(name)
+		given := raw.all(name)
 		for i, p := range c.Props[name] {
 			if len(out) == 8 {
-				f.fail(e, lines[i], name, "", "at most 8 rules", "")
+				f.fail(e, given[i].line, name, "", "at most 8 rules", "")
 				break
 			}
 			one, err := parseRule(p.Value)
 			if err != nil {
-				f.fail(e, lines[i], name, p.Value, err.Error(), "mend the rule, or write the dates as events of their own")
+				f.fail(e, given[i].line, name, p.Value, err.Error(), "mend the rule, or write the dates as events of their own")
 				continue
 			}
 			out = append(out, one)
@@ -205,12 +216,12 @@ func (f *File) repetitionOf(e *event, c *ical.Component, raw *component) *repeti
 	r.rules, r.exRules = rules("RRULE"), rules("EXRULE")
 	dates := func(name string) []stamp {
 		var out []stamp
-		lines := raw.lines(name)
+		given := raw.all(name)
 		for i, p := range c.Props[name] {
 			zone := p.Params.Get("TZID")
 			for part := range strings.SplitSeq(p.Value, ",") {
 				if len(out) == mostDates {
-					f.fail(e, lines[i], name, "", "at most 250000 dates", "")
+					f.fail(e, given[i].line, name, "", "at most 250000 dates", "")
 					return out
 				}
 				part, _, _ = strings.Cut(part, "/") // the start of a PERIOD
@@ -219,10 +230,10 @@ func (f *File) repetitionOf(e *event, c *ical.Component, raw *component) *repeti
 				}
 				st, ok := parseStamp(part)
 				if !ok {
-					f.warn(e, lines[i], name, part, wantDate+": it was left out")
+					f.warn(e, given[i].line, name, part, wantDate+": it was left out")
 					continue
 				}
-				st.line = lines[i]
+				st.line = given[i].line
 				if !st.utc && !st.date {
 					st.zone = zone
 				}

@@ -1,7 +1,6 @@
 package calendar
 
 import (
-	"bytes"
 	"strings"
 	"unicode/utf8"
 
@@ -12,17 +11,18 @@ import (
 // decode makes a text of a file's bytes: UTF-16 by its mark or by its NULs, else
 // as it is, without marks and without what is in no text. What is not UTF-8 stays
 // for later: only whole lines tell what it is.
-func decode(b []byte) string {
+func decode(raw string) string {
 	order, wide := unicode.LittleEndian, false
+	text := raw
 	switch {
-	case bytes.HasPrefix(b, []byte("\xef\xbb\xbf")):
-		b = b[3:]
-	case bytes.HasPrefix(b, []byte("\xff\xfe")):
+	case strings.HasPrefix(raw, "\xef\xbb\xbf"):
+		text = raw[3:]
+	case strings.HasPrefix(raw, "\xff\xfe"):
 		wide = true
-	case bytes.HasPrefix(b, []byte("\xfe\xff")):
+	case strings.HasPrefix(raw, "\xfe\xff"):
 		order, wide = unicode.BigEndian, true
 	default:
-		even, odd := zeros(b[:min(len(b), 512)])
+		even, odd := zeros(raw[:min(len(raw), 512)])
 		switch {
 		case odd > 100 && even < odd/4:
 			wide = true
@@ -32,9 +32,8 @@ func decode(b []byte) string {
 	}
 	if wide {
 		// The decoder replaces what is broken, and so never fails.
-		b, _ = unicode.UTF16(order, unicode.UseBOM).NewDecoder().Bytes(b)
+		text, _ = unicode.UTF16(order, unicode.UseBOM).NewDecoder().String(raw)
 	}
-	text := string(b)
 	if strings.IndexByte(text, 0) >= 0 || strings.IndexByte(text, 0x1a) >= 0 || strings.Contains(text, "\ufeff") {
 		text = strings.NewReplacer("\x00", "", "\x1a", "", "\ufeff", "").Replace(text)
 	}
@@ -42,10 +41,10 @@ func decode(b []byte) string {
 }
 
 // zeros counts the NULs at even and at odd places.
-func zeros(b []byte) (even, odd int) {
-	for i, c := range b {
+func zeros(s string) (even, odd int) {
+	for i := range len(s) {
 		switch {
-		case c != 0:
+		case s[i] != 0:
 		case i%2 == 0:
 			even++
 		default:
@@ -71,7 +70,8 @@ type lexer struct {
 	empty  int    // lines with nothing in them, passed over since
 	indent string // what the whole file is indented by
 	pad    string // blanks that end every line and are not meant
-	ahead  *string
+	ahead  string // a line given back
+	held   bool   // there is one
 }
 
 func newLexer(text string) *lexer { return &lexer{text: text, lf: -1} }
@@ -79,10 +79,10 @@ func newLexer(text string) *lexer { return &lexer{text: text, lf: -1} }
 // physical returns the next line as it stands, without its ending: CR LF, LF, CR,
 // or the CR CR LF of a file that was converted twice.
 func (l *lexer) physical() (line string, ok bool) {
-	if l.ahead != nil {
-		line, l.ahead = *l.ahead, nil
+	if l.held {
+		l.held = false
 		l.n++
-		return line, true
+		return l.ahead, true
 	}
 	if l.pos >= len(l.text) {
 		return "", false
@@ -117,7 +117,7 @@ func (l *lexer) physical() (line string, ok bool) {
 
 // unread gives a line back.
 func (l *lexer) unread(line string) {
-	l.ahead = &line
+	l.ahead, l.held = line, true
 	l.n--
 }
 

@@ -81,6 +81,7 @@ func (f *File) makeRows(ctx context.Context) error {
 		}
 	}
 	inline := 0
+	f.rows = slices.Grow(f.rows, min(len(f.series), mostRows))
 	for i, s := range f.series {
 		if i%256 == 0 {
 			if err := ctx.Err(); err != nil {
@@ -225,6 +226,7 @@ func (f *File) rowsOf(s *series) {
 		}
 		f.addInstance(in, m, ps)
 	}
+	f.rows = slices.Grow(f.rows, len(s.overrides))
 	listed := len(ins) > 0
 	for _, e := range s.overrides {
 		switch {

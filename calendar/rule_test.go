@@ -265,6 +265,16 @@ func TestASeriesDenserThanDailyIsWarnedOf(t *testing.T) {
 	}
 }
 
+// Twelve a day are too many; that two of them fall together where clocks go forward
+// must not make a shorter series of it.
+func TestASeriesOfTooManyInstancesIsRejectedWhole(t *testing.T) {
+	t.Parallel()
+	f := openText(t, seriesText("DTSTART;TZID=Europe/Berlin:20260303T010000\r\nRRULE:FREQ=DAILY;BYHOUR=1,2,3,4,5,6,7,8,9,10,11,12"), options())
+	if len(f.rows) != 1 || !post.HasErrors(f.rows[0].Problems) || !strings.Contains(f.rows[0].Problems[0].Want, "at most 1000 instances") {
+		t.Errorf("%d rows, first %v", len(f.rows), f.rows[0].Problems)
+	}
+}
+
 func TestADayThatDoesNotExistIsHeldForAPerson(t *testing.T) {
 	t.Parallel()
 	f := openText(t, seriesText("DTSTART:20260230T090000Z"), options())

@@ -265,14 +265,9 @@ func (f *File) expand(e *event, from, to time.Time) ([]occurrence, error) {
 	const margin = 36 * time.Hour // between wall time and UTC, and for the hour of whole days
 	lo, hi := wallAt(from.Add(-margin), time.UTC), wallAt(to.Add(margin), time.UTC)
 	b := f.budget(mostSteps)
-	at := map[int64]occurrence{}
-	add := func(o occurrence) bool {
-		if _, ok := at[o.key]; !ok {
-			at[o.key] = o
-		}
-		return len(at) <= f.opt.mostInstances+64
-	}
-	inRule := false
+	limit := f.opt.mostInstances + 64
+	var out []occurrence
+	inRule, flood := false, false
 	rules := func(rs []*rule, fn func(occurrence) bool) error {
 		for _, r := range rs {
 			err := r.expand(e.start.at, f.until(r, &first, hi), lo, hi, b, func(w wall) bool {
@@ -289,10 +284,12 @@ func (f *File) expand(e *event, from, to time.Time) ([]occurrence, error) {
 	}
 	err := rules(e.more.rules, func(o occurrence) bool {
 		inRule = inRule || o.key == first.key
-		return add(o)
+		out = append(out, o)
+		flood = len(out) > limit*len(e.more.rules)
+		return !flood
 	})
 	if len(e.more.rules) == 0 || f.opt.KeepStart {
-		add(first)
+		out = append(out, first)
 	} else if err == nil && !inRule && first.wall >= lo && first.wall <= hi {
 		f.warn(e, e.start.line, "DTSTART", "", "a start that its rule gives: this one does not, and is not posted")
 	}
@@ -308,26 +305,25 @@ func (f *File) expand(e *event, from, to time.Time) ([]occurrence, error) {
 		if o.date != first.date {
 			o = f.alike(e, o)
 		}
-		add(o)
+		out = append(out, o)
 	}
-	if err == nil {
+	slices.SortStableFunc(out, func(a, b occurrence) int { return cmp.Compare(a.key, b.key) })
+	out = slices.CompactFunc(out, func(a, b occurrence) bool { return a.key == b.key })
+	if err == nil && len(e.more.exRules) > 0 {
+		without := map[int64]bool{}
 		err = rules(e.more.exRules, func(o occurrence) bool {
-			delete(at, o.key)
+			without[o.key] = true
 			return true
 		})
+		out = slices.DeleteFunc(out, func(o occurrence) bool { return without[o.key] })
 	}
 	f.give(b)
-	if len(at) > f.opt.mostInstances+64 {
+	if flood || len(out) > limit {
 		err = cmp.Or(err, fmt.Errorf("at most %d instances up to the horizon", f.opt.mostInstances))
 	}
 	if err != nil {
 		return nil, err
 	}
-	out := make([]occurrence, 0, len(at))
-	for _, o := range at {
-		out = append(out, o)
-	}
-	slices.SortFunc(out, func(a, b occurrence) int { return cmp.Compare(a.key, b.key) })
 	return out, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/emersion/go-ical"
@@ -72,10 +73,11 @@ type tree struct {
 	implied   bool // the file has events and no VCALENDAR
 
 	opened    func(line int)           // a calendar begins
-	component func(c *component) error // a component of the calendar
+	component func(c *component) error // a component of the calendar; its properties are good until then
 	property  func(p *property)        // a property of the calendar
 	closed    func()                   // the calendar ends
 	last      *property                // of the open component
+	spare     []property               // of a component that was handed on, for the next one
 	more      []string                 // lines to be joined to last
 	moreBytes int
 }
@@ -185,7 +187,11 @@ func (t *tree) begin(name string, line int) error {
 		t.deep = 1
 		return nil
 	}
-	t.stack = append(t.stack, &component{name: name, line: line, props: make([]property, 0, 12)}) // most have as many
+	c := &component{name: name, line: line}
+	if len(t.stack) == 1 {
+		c.props, t.spare = t.spare, nil
+	}
+	t.stack = append(t.stack, c)
 	if name == "VCALENDAR" {
 		t.opened(line)
 	}
@@ -226,7 +232,10 @@ func (t *tree) pop(ended bool) error {
 		}
 		t.closed()
 	case 1:
-		return t.component(c)
+		err := t.component(c)
+		clear(c.props)
+		t.spare = c.props[:0]
+		return err
 	default:
 		if outer := t.stack[len(t.stack)-1]; outer.name == "VTIMEZONE" && len(outer.children) < 500 {
 			outer.children = append(outer.children, c)
@@ -252,7 +261,9 @@ func (c *component) canonical(b *bytes.Buffer) {
 			b.WriteByte('"')
 		}
 		b.WriteByte(':')
-		b.WriteString(plain(p.value))
+		if p.name != "ATTACH" && p.name != "IMAGE" { // a picture: go-ical would copy its megabytes again and again
+			b.WriteString(plain(p.value))
+		}
 		b.WriteString("\r\n")
 	}
 	for _, child := range c.children {
@@ -309,13 +320,19 @@ func (p *parser) parse(c *component) (out *ical.Component, err error) {
 	return cal.Children[0], nil
 }
 
-// lines returns the lines of the properties of one name, in order.
-func (c *component) lines(name string) []int {
-	var ns []int
+// first returns the first property of a name, which must be there.
+func (c *component) first(name string) *property {
+	i := slices.IndexFunc(c.props, func(p property) bool { return p.name == name })
+	return &c.props[i]
+}
+
+// all returns the properties of one name, in order.
+func (c *component) all(name string) []*property {
+	var ps []*property
 	for i := range c.props {
 		if c.props[i].name == name {
-			ns = append(ns, c.props[i].line)
+			ps = append(ps, &c.props[i])
 		}
 	}
-	return ns
+	return ps
 }

@@ -33,8 +33,10 @@ var isoShape = regexp.MustCompile(`^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2}
 // seconds, 24:00 as the next midnight, and ISO 8601.
 func parseStamp(s string) (st stamp, ok bool) {
 	s = strings.TrimSpace(s)
-	if m := isoShape.FindStringSubmatch(s); m != nil {
-		return parseISO(m)
+	if len(s) >= 10 && s[4] == '-' {
+		if m := isoShape.FindStringSubmatch(s); m != nil {
+			return parseISO(m)
+		}
 	}
 	s = strings.ToUpper(s)
 	s, st.utc = strings.CutSuffix(s, "Z")

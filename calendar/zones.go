@@ -29,8 +29,8 @@ func (z zone) name() string {
 // known is searched for among the system's files, so there is an end to them.
 type zoneNames map[string]zone
 
-// mostZoneNames is far more than the 600 that the world has.
-const mostZoneNames = 2000
+// mostZoneNames is more than the 600 that the world has.
+const mostZoneNames = 700
 
 // find is zoneByName, once for each name.
 func (n zoneNames) find(name string) zone {
