@@ -20,23 +20,33 @@ func calendarRoom(t *testing.T, ahead *time.Duration) *room {
 	return newRoomOf(t, config, roomOptions{env: testEnv("KEY", "correct-horse-battery"), logTo: t.Output(), now: func() time.Time { return time.Now().Add(*ahead) }})
 }
 
-func TestCalendarsAreTakenFromTheInboxAndTheirSeriesGoOn(t *testing.T) {
-	t.Parallel()
-	var ahead time.Duration
-	r := calendarRoom(t, &ahead)
-	now := time.Now().UTC().Truncate(time.Second)
+// weeklyFrom is a calendar with a post every week.
+func weeklyFrom(start time.Time) string {
+	return "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART:" + start.UTC().Format("20060102T150405Z") + "\r\nRRULE:FREQ=WEEKLY\r\nCATEGORIES:Twitter\r\nSUMMARY:weekly\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+}
+
+// drop puts team.ics into the inbox and has it taken.
+func (r *room) drop(t *testing.T, text string) {
+	t.Helper()
 	file := filepath.Join(r.dir, "inbox", "acme", "twitter-1", "team.ics")
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	writeText(t, file, "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART:"+now.AddDate(0, 0, 1).Format("20060102T150405Z")+"\r\nRRULE:FREQ=WEEKLY\r\nCATEGORIES:Twitter\r\nSUMMARY:weekly\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n")
-	old := now.Add(-time.Hour)
+	writeText(t, file, text)
+	old := time.Now().Add(-time.Hour)
 	if err := os.Chtimes(file, old, old); err != nil {
 		t.Fatal(err)
 	}
 	if err := inbox.New(r.inboxConfig(), &taker{room: r}, r.log).Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestCalendarsAreTakenFromTheInboxAndTheirSeriesGoOn(t *testing.T) {
+	t.Parallel()
+	var ahead time.Duration
+	r := calendarRoom(t, &ahead)
+	r.drop(t, weeklyFrom(time.Now().AddDate(0, 0, 1)))
 	if n := len(r.groups(t, post.Filter{})); n != 13 {
 		t.Fatalf("%d posts, want 13 weeks", n)
 	}
@@ -88,6 +98,54 @@ func TestCalendarsAreTakenFromTheInboxAndTheirSeriesGoOn(t *testing.T) {
 	half := "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:2\r\n"
 	if ok, why, _ := (&taker{room: r}).Whole(inbox.File{Name: "half.ics", Body: strings.NewReader(half), Size: int64(len(half))}); ok || why == "" {
 		t.Errorf("half a calendar: whole %v, %q", ok, why)
+	}
+}
+
+func TestP1_ACalendarWhoseSeriesEndForWantOfItIsToldOfAndComesBack(t *testing.T) {
+	t.Parallel()
+	var ahead time.Duration
+	r := calendarRoom(t, &ahead)
+	text := weeklyFrom(time.Now().AddDate(0, 0, 1))
+	r.drop(t, text)
+	imps, _, err := r.store.Imports(t.Context(), "", "", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := [][]string{{"doctor"}, {"imports", "list"}, {"imports", "show", imps[0].ID.String()}}
+	said := func(args []string) string {
+		var out strings.Builder
+		a := &app{room: r, stdout: &out, stderr: &out, dir: r.dir, cwd: r.dir, env: testEnv("KEY", "correct-horse-battery")}
+		a.execute(t.Context(), args)
+		return out.String()
+	}
+	week := func(want int) {
+		t.Helper()
+		ahead += 7 * 24 * time.Hour
+		if err := r.extendSeries(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(r.groups(t, post.Filter{})); n != want {
+			t.Errorf("%d posts, want %d", n, want)
+		}
+	}
+	week(14)
+	for _, dir := range []string{"archive", filepath.Join("data", "series")} {
+		if err := os.RemoveAll(filepath.Join(r.dir, dir)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	week(14)
+	for _, args := range commands {
+		if s := said(args); !strings.Contains(s, lostHint) || !strings.Contains(s, "team.ics") {
+			t.Errorf("%v says nothing of a lost calendar:\n%s", args, s)
+		}
+	}
+	r.drop(t, text) // the same bytes: nothing is imported, and yet it is needed
+	week(16)
+	for _, args := range commands {
+		if s := said(args); strings.Contains(s, lostHint) {
+			t.Errorf("%v, though the calendar is back:\n%s", args, s)
+		}
 	}
 }
 

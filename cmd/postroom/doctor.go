@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,6 +132,7 @@ func (a *app) examine(ctx context.Context, dir string) []finding {
 	if errors.As(err, &bad) && len(bad.Problems) > 0 {
 		err = bad.Problems[0]
 	}
+	readable := err == nil
 	add("config", err, fmt.Sprintf("%d accounts", len(cfg.Accounts)), "mend it: `postroom run` says the same, for all of it")
 	for _, w := range warnings {
 		add("config", w, "", w.Hint)
@@ -140,34 +143,50 @@ func (a *app) examine(ctx context.Context, dir string) []finding {
 	db := filepath.Join(dir, "data", storeName)
 	if _, err := os.Stat(db); errors.Is(err, os.ErrNotExist) {
 		add("store", nil, "none yet: the first run makes it", "")
-	} else {
-		a.examineStore(ctx, db, add)
+	} else if a.examineStore(ctx, db, add) && readable {
+		a.examineSeries(ctx, add)
 	}
 	add("watching", nil, watching(), "")
 	return found
 }
 
-func (a *app) examineStore(ctx context.Context, db string, add func(string, error, string, string)) {
+// examineStore reports whether the store is sound.
+func (a *app) examineStore(ctx context.Context, db string, add func(string, error, string, string)) bool {
 	if a.room != nil {
 		// The daemon holds the file: look at a copy of this moment.
 		copied := filepath.Join(filepath.Dir(db), ".doctor-"+fmt.Sprint(os.Getpid())+".db")
 		defer os.Remove(copied)
 		if err := a.room.store.Backup(ctx, copied); err != nil {
 			add("store", err, "", "restore the last backup")
-			return
+			return false
 		}
 		db = copied
 	}
 	err := verifyInChild(ctx, db)
 	if err != nil && strings.Contains(err.Error(), store.ErrInUse.Error()) {
 		add("store", err, "", "try again when that has ended, or stop it")
-		return
+		return false
 	}
 	if err != nil && strings.Contains(err.Error(), store.ErrNewer.Error()) {
 		add("store", err, "", "use that postroom, or restore a backup of this one's")
-		return
+		return false
 	}
 	add("store", err, "opened and checked in a process of its own", "stop postroom, keep the file, and restore the last backup")
+	return err == nil
+}
+
+// examineSeries looks whether every calendar whose series go on is still there.
+func (a *app) examineSeries(ctx context.Context, add func(string, error, string, string)) {
+	var lost []string
+	err := a.withRoom(ctx, func(r *room) error {
+		names, err := r.lostSeries(ctx)
+		lost = slices.Sorted(maps.Values(names))
+		return err
+	})
+	if err == nil && len(lost) > 0 {
+		err = fmt.Errorf("gone from archive/, and so no more posts of their series: %s", strings.Join(lost, ", "))
+	}
+	add("series", err, "each calendar that goes on is there", lostHint)
 }
 
 // writable proves that a folder takes a file.

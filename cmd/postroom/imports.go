@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/postroom/postroom/intake"
 	"github.com/postroom/postroom/post"
 )
 
@@ -30,7 +33,15 @@ func (a *app) importsListCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.print(map[string]any{"imports": imps, "next": next}, func(w io.Writer) {
+				lost, err := r.lostSeries(c.Context())
+				if err != nil {
+					return err
+				}
+				out := map[string]any{"imports": imps, "next": next}
+				if len(lost) > 0 {
+					out["lost_series"] = slices.Collect(maps.Keys(lost))
+				}
+				return a.print(out, func(w io.Writer) {
 					if len(imps) == 0 {
 						a.notef("no imports")
 						return
@@ -42,12 +53,18 @@ func (a *app) importsListCommand() *cobra.Command {
 						if i.Undone {
 							name += " (undone)"
 						}
+						if lost[i.ID] != "" {
+							name += " (series end: calendar lost)"
+						}
 						n := i.Counts
 						fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\n", i.ID, i.Account, local(i.TakenAt, r.zone(i.Account)), name, n.Rows, n.Accepted, n.Held, n.Rejected, n.Unchanged)
 					}
 					t.Flush()
 					if next != "" {
 						a.notef("more: add --cursor %s", next)
+					}
+					if len(lost) > 0 {
+						a.notef("%d calendars are gone from archive/ and give no more posts: %s", len(lost), lostHint)
 					}
 				})
 			})
@@ -97,6 +114,9 @@ func (a *app) importsShowCommand() *cobra.Command {
 						fmt.Fprintln(w, "undone")
 					}
 					fmt.Fprintf(w, "original: %s\nreport:   reports/%s.report.html\n", imp.Archive, imp.Report)
+					if intake.Extendable(&imp) && r.seriesLost(&imp) {
+						fmt.Fprintf(w, "its original is gone, and its series give no more posts: %s\n", lostHint)
+					}
 					for _, p := range imp.Notes {
 						fmt.Fprintln(w, printable(p.String()))
 					}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 	"path/filepath"
@@ -44,39 +45,84 @@ func (d *daemon) keepSeries(ctx context.Context) error {
 // the archived originals. It is idempotent: an instance has the same id whenever
 // it is made. A calendar that cannot be read is logged; the others go on.
 func (r *room) extendSeries(ctx context.Context) error {
-	seen := map[string]bool{} // lineages whose latest import was looked at
-	used := map[string]bool{} // copies of their originals
-	for cursor := ""; ; {
-		imps, next, err := r.store.Imports(ctx, "", cursor, 100)
+	used := map[string]bool{} // copies of originals
+	for imp, err := range r.goingOn(ctx) {
 		if err != nil {
 			return err
 		}
-		for i := range imps {
-			imp := &imps[i]
-			key := string(imp.Account) + "\n" + imp.Lineage
-			if seen[key] {
-				continue
-			}
-			seen[key] = true
-			if !intake.Extendable(imp) {
-				continue
-			}
-			used[r.spare(imp.Archive)] = true
-			if err := r.keepSpare(imp); err != nil {
-				r.log.WarnContext(ctx, "no copy of a calendar kept for its series", "file", imp.Name, "err", err)
-			}
-			if err := r.extend(ctx, imp); err != nil {
-				if r.store.Err() != nil || ctx.Err() != nil {
-					return err
-				}
-				r.log.ErrorContext(ctx, "series not laid out further", "file", imp.Name, "err", err)
-			}
+		used[r.spare(imp.Archive)] = true
+		if r.seriesLost(imp) {
+			r.log.ErrorContext(ctx, "series not laid out further: their calendar is gone from archive/, and so is its copy", "file", imp.Name, "archive", imp.Archive, "hint", lostHint)
+			continue
 		}
-		if next == "" {
-			return r.dropSpares(used)
+		if err := r.keepSpare(imp); err != nil {
+			r.log.WarnContext(ctx, "no copy of a calendar kept for its series", "file", imp.Name, "err", err)
 		}
-		cursor = next
+		if err := r.extend(ctx, imp); err != nil {
+			if r.store.Err() != nil || ctx.Err() != nil {
+				return err
+			}
+			r.log.ErrorContext(ctx, "series not laid out further", "file", imp.Name, "err", err)
+		}
 	}
+	return r.dropSpares(used)
+}
+
+// goingOn yields the latest import of each calendar whose series go on, the latest
+// first.
+func (r *room) goingOn(ctx context.Context) iter.Seq2[*post.Import, error] {
+	return func(yield func(*post.Import, error) bool) {
+		seen := map[string]bool{} // lineages whose latest import was looked at
+		for cursor := ""; ; {
+			imps, next, err := r.store.Imports(ctx, "", cursor, 100)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for i := range imps {
+				key := string(imps[i].Account) + "\n" + imps[i].Lineage
+				if seen[key] {
+					continue
+				}
+				seen[key] = true
+				if intake.Extendable(&imps[i]) && !yield(&imps[i], nil) {
+					return
+				}
+			}
+			if next == "" {
+				return
+			}
+			cursor = next
+		}
+	}
+}
+
+// lostHint says what brings a calendar back whose series have nothing to go on from.
+const lostHint = "drop the calendar in the inbox again, as it was or as a new export"
+
+// seriesLost reports whether neither the original of a calendar is left nor the copy
+// of it from which its series go on.
+func (r *room) seriesLost(imp *post.Import) bool {
+	f, err := r.original(imp.Archive)
+	if err == nil {
+		f.Close()
+	}
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// lostSeries returns the latest imports of the calendars whose series are lost, by
+// their ids.
+func (r *room) lostSeries(ctx context.Context) (map[post.ID]string, error) {
+	lost := map[post.ID]string{}
+	for imp, err := range r.goingOn(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if r.seriesLost(imp) {
+			lost[imp.ID] = imp.Name
+		}
+	}
+	return lost, nil
 }
 
 // extend lays out the series of one calendar.
@@ -130,8 +176,7 @@ func (r *room) keepSpare(imp *post.Import) error {
 	if !intake.Extendable(imp) {
 		return nil
 	}
-	to := r.spare(imp.Archive)
-	if _, err := os.Stat(to); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(r.spare(imp.Archive)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	from, err := os.Open(filepath.Join(r.dir, filepath.FromSlash(imp.Archive)))
@@ -139,6 +184,12 @@ func (r *room) keepSpare(imp *post.Import) error {
 		return err
 	}
 	defer from.Close()
+	return r.writeSpare(imp, from)
+}
+
+// writeSpare keeps from as the copy of a calendar.
+func (r *room) writeSpare(imp *post.Import, from io.Reader) error {
+	to := r.spare(imp.Archive)
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
@@ -150,6 +201,15 @@ func (r *room) keepSpare(imp *post.Import) error {
 		return errors.Join(err, f.Discard())
 	}
 	return f.Commit()
+}
+
+// cameBack keeps a calendar that was dropped again with the same bytes, where its
+// series had lost it.
+func (r *room) cameBack(imp *post.Import, file io.ReaderAt, size int64) error {
+	if !intake.Extendable(imp) || !r.seriesLost(imp) {
+		return nil
+	}
+	return r.writeSpare(imp, io.NewSectionReader(file, 0, size))
 }
 
 // dropSpares removes the copies of calendars that no series needs any more. One

@@ -196,6 +196,9 @@ func (r *room) take(ctx context.Context, req intake.Request) (intake.Result, err
 	c := res.Import.Counts
 	if res.Outcome == intake.Duplicate {
 		c = post.Counts{}
+		if err := r.cameBack(&res.Import, req.File, req.Size); err != nil {
+			r.log.WarnContext(ctx, "no copy of a calendar kept for its series", "file", req.Name, "err", err)
+		}
 	}
 	r.onTake(res.Outcome.String(), c, r.now().Sub(start))
 	r.log.Info("file "+res.Outcome.String(), "file", req.Name, "account", req.Account.ID, "rows", c.Rows, "accepted", c.Accepted,
