@@ -70,6 +70,16 @@ func (w wishes) lookUp(cell string) (setting string, can bool) {
 	return "", false
 }
 
+// setAny reports whether any of the words asks for a platform setting.
+func (w wishes) setAny() bool {
+	for _, setting := range w {
+		if setting != "" {
+			return true
+		}
+	}
+	return false
+}
+
 // yes and no are how people and spreadsheets tick a box, in the languages whose
 // spreadsheets write the words out.
 var (

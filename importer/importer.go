@@ -72,6 +72,7 @@ type File struct {
 	size     int64
 	enc      encoding
 	delim    byte
+	style    style    // as the text looks, which of a file that cannot be read may be another
 	skip     int64    // bytes of the decoded text before the header
 	line     int      // physical line of the header
 	header   []string // names of the columns
@@ -80,6 +81,7 @@ type File struct {
 	form     *form       // of the tool that the file was made for; nil for none
 	why      string      // it was recognised
 	dates    []dateOrder // by column
+	whys     []string    // by column: what decided the order of a date column
 	serial   []bool      // by column: Excel serial numbers
 	twins    [][2]int    // columns of the same name, which must agree
 	rows     int
@@ -90,26 +92,36 @@ type File struct {
 // Open looks a file over. The error is an *Unusable that says all that is wrong,
 // or comes from src.
 func Open(ctx context.Context, src io.ReaderAt, size int64, o Options) (*File, error) {
+	f := newFile(src, size, o)
+	if err := f.look(ctx); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func newFile(src io.ReaderAt, size int64, o Options) *File {
 	if o.Limits == (Limits{}) {
 		o.Limits = DefaultLimits()
 	}
 	if o.Zone == nil {
 		o.Zone = time.UTC
 	}
-	f := &File{opt: o, src: src, size: size}
-	if size > o.Limits.MaxBytes {
-		return nil, unusable(&o, "FILE_TOO_LARGE", fmt.Sprintf("%d bytes", size), fmt.Sprintf("at most %d bytes", o.Limits.MaxBytes), "split the file")
+	return &File{opt: o, src: src, size: size}
+}
+
+// look finds out how the file is to be read. What it has found by then is there
+// also when it fails.
+func (f *File) look(ctx context.Context) error {
+	if most := f.opt.Limits.MaxBytes; f.size > most {
+		return unusable(&f.opt, "FILE_TOO_LARGE", fmt.Sprintf("%d bytes", f.size), fmt.Sprintf("at most %d bytes", most), "split the file")
 	}
 	if err := f.detect(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if err := f.findHeader(); err != nil {
-		return nil, err
+		return err
 	}
-	if err := f.survey(ctx); err != nil {
-		return nil, err
-	}
-	return f, nil
+	return f.survey(ctx)
 }
 
 // Notes returns what is to be said of the file as a whole.

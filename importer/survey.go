@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/postroom/postroom/post"
@@ -43,7 +44,12 @@ func (f *File) findHeader() error {
 	} else {
 		f.delim = sniff(head, whole)
 	}
-	return f.pickHeader(head, whole)
+	f.style = style{delim: f.delim, quote: '"'}
+	err = f.pickHeader(head, whole)
+	if err != nil && len(f.columns) == 0 {
+		f.style = sniffStyle(head, whole, slices.Concat(delimiters, rare)) // it is no calendar, but may be a table
+	}
+	return err
 }
 
 // cutLine cuts the first line off, with its ending.
@@ -396,7 +402,7 @@ func (f *File) duplicates(have map[field]int) {
 // survey reads the whole file once for what only the whole tells: how many rows
 // there are, and how each date column orders day and month.
 func (f *File) survey(ctx context.Context) error {
-	f.dates, f.serial = make([]dateOrder, len(f.columns)), make([]bool, len(f.columns))
+	f.dates, f.whys, f.serial = make([]dateOrder, len(f.columns)), make([]string, len(f.columns)), make([]bool, len(f.columns))
 	var whens, nameless []int
 	for i, c := range f.columns {
 		if strings.TrimSpace(f.header[i]) == "" {
@@ -480,18 +486,18 @@ func (f *File) decide(col int, s *dateStats) (post.Problem, bool) {
 	case s.dmy > 0 && s.mdy > 0:
 		return post.Problem{File: f.opt.Name, Line: f.line, Column: col + 1, Field: name, Code: "MIXED_DATES", Want: fmt.Sprintf("one order of day and month: line %d has the day first, line %d the month", s.dmy, s.mdy), Hint: "write dates as 2026-03-01"}, true
 	case s.dmy > 0:
-		f.dates[col] = orderDMY
+		f.dates[col], f.whys[col] = orderDMY, fmt.Sprintf("line %d can only be read so", s.dmy)
 	case s.mdy > 0:
-		f.dates[col] = orderMDY
+		f.dates[col], f.whys[col] = orderMDY, fmt.Sprintf("line %d can only be read so", s.mdy)
 	case s.open > 0 && f.opt.DateOrder == "dmy":
-		f.dates[col] = orderDMY
+		f.dates[col], f.whys[col] = orderDMY, "date_order of the folder or the account says so"
 	case s.open > 0 && f.opt.DateOrder == "mdy":
-		f.dates[col] = orderMDY
+		f.dates[col], f.whys[col] = orderMDY, "date_order of the folder or the account says so"
 	case s.open > 0 && f.form != nil && f.form.order != orderNone:
-		f.dates[col] = f.form.order
+		f.dates[col], f.whys[col] = f.form.order, "files for "+f.form.name+" have it so"
 		f.note(post.Problem{Line: f.line, Column: col + 1, Field: name, Code: "DATE_ORDER", Got: s.sampleOpen, Want: fmt.Sprintf("a date that says which is the day: the %s comes first, as in files for %s", f.form.order.first(), f.form.name), Hint: "set date_order to dmy or mdy in the config or a defaults.yaml if that is wrong"})
 	case s.open > 0:
-		f.dates[col] = orderOpen
+		f.dates[col], f.whys[col] = orderOpen, "nothing in the column tells: set date_order to dmy or mdy in the config or a defaults.yaml"
 	}
 	return post.Problem{}, false
 }

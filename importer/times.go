@@ -23,6 +23,11 @@ const (
 	orderOpen // such dates occur and nothing tells: they are rejected
 )
 
+// String names the order as date_order does, and is empty where no such date occurs.
+func (o dateOrder) String() string {
+	return [...]string{"", "dmy", "mdy", "undecided"}[o]
+}
+
 // first names the part that comes first.
 func (o dateOrder) first() string {
 	if o == orderMDY {

@@ -78,11 +78,15 @@ func (a *app) firstKey(ctx context.Context, dir string) (key *newKeyView, err er
 
 func (a *app) checkCommand() *cobra.Command {
 	var account string
+	var explain bool
 	c := &cobra.Command{
 		Use: "check FILE…", Short: "Read, plan and forecast files without storing anything", Args: cobra.MinimumNArgs(1),
 		Long: "Read, plan and forecast files without storing anything, and write the report that an\nimport at this moment would give. Exit code 0: clean; 3: some rows rejected or held; 1: unusable.",
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withRoom(c.Context(), func(r *room) error {
+				if explain {
+					return a.explainFiles(c.Context(), r, post.AccountID(account), args)
+				}
 				return a.eachFile(c.Context(), r, post.AccountID(account), args, func(ctx context.Context, f *namedFile) (intake.Result, error) {
 					return r.intake.Check(ctx, f.req)
 				})
@@ -90,6 +94,7 @@ func (a *app) checkCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&account, "account", "", "whose calendar it is; default: as its folder in the inbox says, or the only account")
+	c.Flags().BoolVar(&explain, "explain", false, "say how the file is read: how it is written, whose bulk file it is, and what each column means and why")
 	return c
 }
 
