@@ -12,7 +12,7 @@ import (
 // what the tool means by them. All that postroom knows of other tools is data of
 // this kind, in forms.go; nothing else names one.
 type form struct {
-	tool string // in a word: "publer"
+	tool string // as `export --as` is told: "publer"
 	name string // as people call the tool
 	kind string // which of its files, where there are several
 
@@ -33,18 +33,24 @@ type form struct {
 	links     string        // what separates several links; "" for one
 	titleText bool          // the title is what is posted where there is no text
 	platform  post.Platform // where all of it goes, of a tool for one platform alone
+
+	// How it is written (export.go).
+	write writing
 }
 
 // A formColumn is what one column of a form means.
 type formColumn struct {
-	name  string // as the tool writes it; "#" stands for a number
-	group string // above it, in a form with groups
-	also  string // other keys of it, separated by blanks
-	as    field
-	on    post.Platform // the platform that a fieldOn switches on, or that alone a fieldExtra is about
-	count int           // how many columns "#" stands for
-	words wishes        // of fieldExtra: what its cells ask for
-	loud  bool          // of fieldExtra: each row is warned whose wish is not carried over
+	name      string // as the tool writes it; "#" stands for a number
+	group     string // above it, in a form with groups
+	also      string // other keys of it, separated by blanks
+	as        field
+	on        post.Platform // the platform that a fieldOn switches on, or that alone a fieldExtra is about
+	count     int           // how many columns "#" stands for
+	repeat    int           // how many columns of the same name there are at least
+	kinds     mediaKinds    // of fieldKind
+	words     wishes        // of fieldExtra: what its cells ask for
+	loud      bool          // of fieldExtra: each row is warned whose wish is not carried over
+	unwritten bool          // not in every file, and not in those that are written
 }
 
 // wishes say what the cells of a column ask for, by their lower-case text: a

@@ -62,6 +62,7 @@ var forms = []form{
 			{name: "Reminder - For stories, reels, shorts, and TikToks", as: fieldExtra},
 		},
 		relative: true, comments: "||", links: ",",
+		write: writing{date: "2006-01-02 15:04", list: ",", labels: ",", blank: "in its next free slot"},
 	},
 	{
 		tool: "publer", name: "Publer", kind: "the older six columns",
@@ -132,8 +133,9 @@ var forms = []form{
 			{name: "Threads Reply Control", as: fieldExtra, words: wishes{"everyone": "threads.replyControl:everyone", "accounts_you_follow": "threads.replyControl:accounts_you_follow", "mentioned_only": "threads.replyControl:mentioned_only"}},
 			{name: "Threads Is Spoiler", as: fieldExtra},
 			{name: "Threads Post Type", as: fieldExtra, on: "threads", words: feedOnly, loud: true},
-			{name: "Brand name", as: fieldExtra, words: wishes{"*": ""}},
+			{name: "Brand name", as: fieldExtra, words: wishes{"*": ""}, unwritten: true},
 		}),
+		write: writing{date: "2006-01-02", clock: "15:04:05", list: ",", upper: true},
 	},
 	{
 		tool: "hootsuite", name: "Hootsuite", kind: "without a header row",
@@ -143,6 +145,7 @@ var forms = []form{
 			{name: "Message", as: fieldContent},
 			{name: "Link", as: fieldLink},
 		},
+		write: writing{date: slashes + " 15:04", blank: refused},
 	},
 	{
 		tool: "hootsuite", name: "Hootsuite", kind: "with a header row",
@@ -165,9 +168,10 @@ var forms = []form{
 			{name: "Image URL", as: fieldMedia},
 			{name: "Tags", as: fieldLabels},
 			{name: "Posting Time", also: "scheduledat", as: fieldWhen},
-			{name: "Board Name", as: fieldExtra},
-			{name: "Channel", as: fieldProfile, also: "profile"},
+			{name: "Board Name", as: fieldExtra, unwritten: true},
+			{name: "Channel", as: fieldProfile, also: "profile", unwritten: true},
 		},
+		write: writing{date: "2006-01-02 15:04", list: ",", labels: ",", blank: "in its queue"},
 	},
 	{
 		tool: "buffer", name: "Buffer", kind: "as it exports",
@@ -203,6 +207,7 @@ var forms = []form{
 			{name: "Link", as: fieldLink},
 		},
 		links: "|",
+		write: writing{date: "Jan 2, 2006 3:04 PM", list: ",", labels: ";", blank: "in its queue", quoteAll: true},
 	},
 	{
 		tool: "sprout", name: "Sprout Social",
@@ -214,6 +219,7 @@ var forms = []form{
 			{name: "link", also: "linkurl url", as: fieldLink},
 			{name: "image", also: "imageurl imageurls media", as: fieldMedia},
 		},
+		write: writing{date: slashes, clock: "15:04", list: ",", blank: untold},
 	},
 	{
 		tool: "sprout", name: "Sprout Social", kind: "as generators write it",
@@ -238,6 +244,7 @@ var forms = []form{
 			{name: "videoUrls", also: "videourl", as: fieldMedia},
 		},
 		order: orderMDY,
+		write: writing{date: "2006-01-02 15:04:05", list: ", "},
 	},
 	{
 		tool: "gohighlevel-advanced", name: "GoHighLevel Social Planner", kind: "the advanced file",
@@ -254,7 +261,7 @@ var forms = []form{
 			{group: "All Social", name: "mediaOptimization (true/false)", as: fieldExtra, words: wishes{"true": ""}},
 			{group: "All Social", name: "applyWatermark (true/false)", as: fieldExtra},
 			{group: "All Social", name: "tags (comma-separated)", as: fieldLabels},
-			{group: "All Social", name: "category", as: fieldLabels},
+			{group: "All Social", name: "category", as: fieldLabels, unwritten: true},
 			{group: "All Social", name: "followUpComment", as: fieldComment},
 			{group: "Facebook", name: "type (post/story/reel)", as: fieldExtra, on: "facebook", words: wishes{"post": "", "reel": ""}, loud: true},
 			{group: "Instagram", name: "type (post/story/reel)", as: fieldExtra, on: "instagram", words: videoType, loud: true},
@@ -276,6 +283,7 @@ var forms = []form{
 			{group: "Pinterest", name: "link", also: "url", as: fieldExtra},
 		}),
 		order: orderMDY,
+		write: writing{date: "2006-01-02 15:04:05", list: ", ", labels: ", "},
 	},
 	{
 		tool: "ayrshare", name: "Ayrshare",
@@ -286,13 +294,14 @@ var forms = []form{
 			{name: "mediaUrls", as: fieldMedia},
 			{name: "scheduleDate", as: fieldWhen},
 		},
+		write: writing{date: "2006-01-02T15:04:05Z", utc: true, list: ",", blank: "at once"},
 	},
 	{
 		tool: "vistasocial", name: "Vista Social",
 		marks: []string{"message type link time"},
 		columns: columnsOf([]formColumn{
 			{name: "message", as: fieldContent},
-			{name: "type", as: fieldKind},
+			{name: "type", as: fieldKind, kinds: mediaKinds{"image", "video", "article", "message"}},
 			{name: "link", as: fieldEither},
 			{name: "time", as: fieldWhen},
 			{name: "comment#", as: fieldComment, count: 5},
@@ -303,6 +312,7 @@ var forms = []form{
 		}, extra("share_to_feed"), []formColumn{
 			{name: "facebook_publish_as", as: fieldExtra, on: "facebook", words: feedOnly, loud: true},
 		}, extra("board", "section", "subreddit")),
+		write: writing{date: "2006-01-02 15:04", blank: "in its queue"},
 	},
 	{
 		tool: "socialbee", name: "SocialBee",
@@ -315,6 +325,7 @@ var forms = []form{
 			{name: "videoUrls", also: "videourl", as: fieldMedia},
 			{name: "postAtSpecificTime", as: fieldWhen},
 		},
+		write: writing{date: "2006-01-02T15:04:05-07:00", list: ",", blank: "as its category is scheduled"},
 	},
 	{
 		tool: "feedhive", name: "FeedHive",
@@ -328,6 +339,7 @@ var forms = []form{
 			{name: "Scheduled", as: fieldWhen},
 			{name: "Notes", as: fieldIgnored},
 		},
+		write: writing{date: "2006-01-02T15:04:05.000Z", utc: true, list: ",", labels: ",", blank: untold},
 	},
 	{
 		tool: "pinterest", name: "Pinterest", platform: "pinterest",
@@ -342,6 +354,7 @@ var forms = []form{
 			{name: "Publish date", as: fieldWhen},
 			{name: "Keywords", as: fieldLabels},
 		},
+		write: writing{date: "2006-01-02T15:04:05", list: ",", labels: ", ", blank: "at once"},
 	},
 	{
 		tool: "postfast", name: "PostFast",
@@ -357,6 +370,7 @@ var forms = []form{
 			{name: "yt_is_short", as: fieldExtra, words: wishes{"true": "", "yes": ""}},
 			{name: "pinterest_board_id", as: fieldExtra},
 		},
+		write: writing{date: "2006-01-02T15:04:05-07:00", list: ",", upper: true, blank: untold},
 	},
 	{
 		tool: "schedulin", name: "Schedulin",
@@ -368,6 +382,7 @@ var forms = []form{
 			{name: "scheduled_at", as: fieldWhen},
 			{name: "placement", as: fieldExtra, words: videoType, loud: true},
 		},
+		write: writing{date: "2006-01-02T15:04:05-07:00", list: ",", blank: "in its queue"},
 	},
 	{
 		tool: "socialcal", name: "SocialCal",
@@ -377,6 +392,7 @@ var forms = []form{
 			{name: "platforms", also: "platform", as: fieldPlatforms},
 			{name: "schedule_time", as: fieldWhen},
 		},
+		write: writing{date: "2006-01-02T15:04", list: "|", blank: untold},
 	},
 	{
 		tool: "socialpatra", name: "SocialPatra",
@@ -391,6 +407,7 @@ var forms = []form{
 			{name: "title", as: fieldTitle},
 			{name: "postType", as: fieldExtra, words: videoType, loud: true},
 		},
+		write: writing{date: "2006-01-02T15:04:05-07:00", list: ",", labels: ",", blank: untold},
 	},
 	{
 		tool: "magicsync", name: "MagicSync",
@@ -402,6 +419,7 @@ var forms = []form{
 			{name: "comments", as: fieldComment},
 		},
 		comments: ";",
+		write:    writing{date: "2006-01-02T15:04:05-07:00", list: ",", blank: untold},
 	},
 	{
 		tool: "brightbean", name: "BrightBean",
@@ -412,10 +430,11 @@ var forms = []form{
 			{name: "platforms", also: "platform", as: fieldPlatforms},
 			{name: "caption", as: fieldContent},
 			{name: "media_url", also: "mediaurls", as: fieldMedia},
-			{name: "category", as: fieldLabels},
+			{name: "category", as: fieldLabels, unwritten: true},
 			{name: "tags", as: fieldLabels},
 			{name: "first_comment", as: fieldComment},
 		},
+		write: writing{date: "2006-01-02", clock: "15:04", list: ",", labels: ",", blank: untold},
 	},
 	{
 		tool: "postcron", name: "Postcron", kind: "without a header row",
@@ -430,6 +449,7 @@ var forms = []form{
 			{name: "Image URL", as: fieldMedia},
 			{name: "Link URL", as: fieldLink},
 		},
+		write: writing{date: inParts, list: ",", blank: refused},
 	},
 	{
 		tool: "friendsplusme", name: "Friends+Me", kind: "without a header row", delim: ';',
@@ -441,9 +461,10 @@ var forms = []form{
 			{name: "Hour", as: fieldHour},
 			{name: "Minute", as: fieldMinute},
 			{name: "Text", as: fieldContent},
-			{name: "Kind", as: fieldKind},
+			{name: "Kind", as: fieldKind, kinds: mediaKinds{"photo", "photo", "link", ""}},
 			{name: "URL", as: fieldEither},
 		},
+		write: writing{date: inParts, list: ",", blank: refused},
 	},
 	{
 		tool: "inssist", name: "Inssist", platform: "instagram",
@@ -451,9 +472,10 @@ var forms = []form{
 		columns: []formColumn{
 			{name: "Date", as: fieldWhen},
 			{name: "Caption", as: fieldContent},
-			{name: "Image", also: "images", as: fieldMedia},
+			{name: "Image", also: "images", as: fieldMedia, repeat: 3},
 		},
 		order: orderDMY, relative: true,
+		write: writing{date: "02/01/2006 15:04", list: ",", blank: untold},
 	},
 	{
 		tool: "google-calendar", name: "Google Calendar",
@@ -470,6 +492,7 @@ var forms = []form{
 			{name: "Private", as: fieldPrivate},
 		}),
 		order: orderMDY, titleText: true,
+		write: writing{date: slashes, clock: "03:04 PM", blank: refused},
 	},
 	{
 		tool: "outlook", name: "Outlook",
@@ -499,6 +522,7 @@ var forms = []form{
 			{name: "Show time as", also: "zeitspannezeigenals", as: fieldIgnored},
 		}),
 		titleText: true,
+		write:     writing{date: slashes, clock: "3:04:05 PM", list: ";", quoteAll: true, blank: refused},
 	},
 }
 

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/postroom/postroom/importer"
 	"github.com/postroom/postroom/internal/atomicfile"
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/store"
@@ -19,10 +21,25 @@ import (
 func (a *app) exportCommand() *cobra.Command {
 	var account, out string
 	var asCalendar bool
+	var as exportAs
 	c := &cobra.Command{
-		Use: "export", Short: "Write every post group as one line of JSON, or as a calendar", Args: cobra.NoArgs,
+		Use: "export", Short: "Write every post group as one line of JSON or as a calendar, or the plan as a file for another tool", Args: cobra.NoArgs,
+		Long: "Write every post group as one line of JSON, with --ics as a calendar, or with --as what waits\nto be published as a bulk file for another tool. What such a file cannot say is told, and a\npost that it would say otherwise is left out; then the exit code is 3.\n\nTools: " + strings.Join(importer.Tools(), ", "),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if as.tool == "" && (as.connection != "" || as.dateOrder != "") {
+				return usageError("--connection and --date-order go with --as")
+			}
+			if as.tool != "" && asCalendar {
+				return usageError("--as and --ics: choose one")
+			}
+			if as.dateOrder != "" && as.dateOrder != "dmy" && as.dateOrder != "mdy" {
+				return usageError("--date-order: want dmy or mdy")
+			}
 			return a.withRoom(c.Context(), func(r *room) error {
+				if as.tool != "" {
+					as.account, as.out = post.AccountID(account), out
+					return a.exportPlan(c.Context(), r, as)
+				}
 				if account != "" && len(r.accounts(post.AccountID(account))) == 0 {
 					return noAccount(r, account)
 				}
@@ -53,6 +70,9 @@ func (a *app) exportCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&account, "account", "", "only of this account")
 	c.Flags().BoolVar(&asCalendar, "ics", false, "write an iCalendar file: the plan and what became of it")
+	c.Flags().StringVar(&as.tool, "as", "", "write the plan as a bulk file for this tool")
+	c.Flags().StringVar(&as.connection, "connection", "", "with --as: only what goes to this connection")
+	c.Flags().StringVar(&as.dateOrder, "date-order", "", "with --as: dmy or mdy, for tools that write 03/04/2026; default: as the account has it")
 	c.Flags().StringVar(&out, "out", "", "write to this file, whole or not at all; default: standard output")
 	return c
 }
