@@ -136,8 +136,8 @@ const mostProblems = 1000
 // writes to it, and it must be taken again later.
 var ErrChanged = errors.New("the file changed while it was read")
 
-// ErrSettling is returned when a row names a file that is still being written, or
-// is not there yet: the calendar must be taken again later.
+// ErrSettling is returned when a row names a file that is still being written, still
+// comes over the network, or is not there yet: the calendar must be taken again later.
 var ErrSettling = errors.New("media is not all there")
 
 // An Intake takes files for one room.

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -38,6 +39,55 @@ var canaries = map[string]string{
 	"secret of an app":           "canary+app/19fe==secret",
 	"access token of a login":    "canary+access/c0de==token",
 	"refresh token of a login":   "canary+refresh/beef==token",
+	"consumer secret of X":       "canary+consumer/3e2d==secret",
+	"secret of a Meta app":       "canary+appsecret/5a5b==secret",
+	"password of Bluesky":        "canary+bsky/41d2==password",
+	"token of Discord":           "canary-discord-8a1e_token",
+	"token of Facebook":          "canary+facebook/11aa==token",
+	"token of Instagram":         "canary+instagram/22bb==token",
+	"token of LinkedIn":          "canary+linkedin/33cc==token",
+	"token of Matrix":            "canary+matrix/44dd==token",
+	"key of Nostr":               "c0ffee1234567890c0ffee1234567890c0ffee1234567890c0ffee1234567890",
+	"token of Pinterest":         "canary+pinterest/66ff==token",
+	"key of PostPost":            "sk_canary77aa_0123456789abcdef.0123456789abcdef",
+	"path of Slack":              "canarySlack88bb",
+	"token of Telegram":          "123456:canary-telegram_99cc0123456789abcdefgh",
+	"token of Threads":           "canary+threads/aadd==token",
+	"token of TikTok":            "canary+tiktok/bbee==token",
+	"token of X":                 "canary+twitter/ccff==token",
+	"password of WordPress":      "canary+wordpress/dd00==password",
+	"token of YouTube":           "canary+youtube/ee11==token",
+}
+
+// otherDrivers are connections with a canary each, at a server of which they believe
+// that it is their platform's.
+func otherDrivers(server string) string {
+	given := map[string]string{}
+	for what, secret := range canaries {
+		given[what] = strconv.Quote(secret)
+	}
+	given["SERVER"], given["SOCKET"] = strconv.Quote(server), strconv.Quote("ws"+strings.TrimPrefix(server, "http"))
+	given["HOOK"] = strconv.Quote(server + "/api/webhooks/123/" + canaries["token of Discord"])
+	given["SLACK"] = strconv.Quote(server + "/services/T0/B0/" + canaries["path of Slack"])
+	return os.Expand(`
+      - {id: bluesky-all, server: ${SERVER}, identifier: acme.example, app_password: ${password of Bluesky}, allow_http: true}
+      - {id: discord-all, url: ${HOOK}}
+      - {id: facebook-1, token: ${token of Facebook}, app_secret: ${secret of a Meta app}, api: ${SERVER}}
+      - {id: instagram-1, token: ${token of Instagram}, app_secret: ${secret of a Meta app}, api: ${SERVER}}
+      - {id: linkedin-all, token: ${token of LinkedIn}, api: ${SERVER}}
+      - {id: matrix-all, server: ${SERVER}, access_token: ${token of Matrix}, room: "!abc:example.org", allow_http: true}
+      - {id: nostr-all, key: ${key of Nostr}, relays: [${SOCKET}]}
+      - {id: pinterest-all, token: ${token of Pinterest}, board: "1", api: ${SERVER}}
+      - {id: mastodon-forwarded, driver: postpost, key: ${key of PostPost}, server: ${SERVER}}
+      - {id: slack-all, url: ${SLACK}}
+      - {id: telegram-all, bot_token: ${token of Telegram}, chat: "@acme", server: ${SERVER}}
+      - {id: threads-1, token: ${token of Threads}, app_secret: ${secret of a Meta app}, api: ${SERVER}}
+      - {id: tiktok-all, token: ${token of TikTok}, api: ${SERVER}}
+      - {id: twitter-all, token: ${token of X}, api: ${SERVER}}
+      - {id: twitter-keys, consumer_key: ck, consumer_secret: ${consumer secret of X}, access_token: at, access_secret: ${token of X}, api: ${SERVER}}
+      - {id: wordpress-all, server: ${SERVER}, user: acme, password: ${password of WordPress}}
+      - {id: youtube-all, token: ${token of YouTube}, api: ${SERVER}}
+`, func(name string) string { return given[name] })
 }
 
 // shapes are the forms in which a secret may leak.
@@ -104,6 +154,8 @@ func TestP8_NoOutputHoldsASecret(t *testing.T) {
 master_key: file:master.key
 heartbeat_url: "%[1]s/%[5]s"
 log: {level: debug}
+public_url: https://post.example.com
+api: {allow_private_webhooks: true}
 accounts:
   acme:
     stagger: off
@@ -116,7 +168,7 @@ accounts:
       - {id: tiktok-form, driver: sandbox, oauth: {client_id: app, client_secret: "%[6]s", base_url: "%[1]s"}}
       - {id: threads-query, driver: sandbox, oauth: {client_id: app, client_secret: "%[6]s", base_url: "%[1]s"}}
       - {id: webhook-hook, url: "%[1]s/%[3]s", secret: "%[4]s", allow_private: true}
-`, srv.URL, canaries["token in the config"], canaries["path of a webhook"], canaries["secret of a webhook"], canaries["path of the heartbeat"], canaries["secret of an app"]))
+      - {id: sandbox-all}%[7]s`, srv.URL, canaries["token in the config"], canaries["path of a webhook"], canaries["secret of a webhook"], canaries["path of the heartbeat"], canaries["secret of an app"], otherDrivers(srv.URL)))
 	for name := range own {
 		if err := os.Chmod(name, 0o600); err != nil {
 			t.Fatal(err)
@@ -127,6 +179,7 @@ accounts:
 	for i := range 12 {
 		fmt.Fprintf(&rows, "Post %d,mastodon-env;mastodon-file;mastodon-conf;mastodon-stored;webhook-hook,2020-01-%02dT09:00:00Z\n", i, i+1)
 	}
+	rows.WriteString("Everywhere,bluesky-all;discord-all;facebook-1;linkedin-all;matrix-all;nostr-all;mastodon-forwarded;slack-all;telegram-all;threads-1;twitter-all;twitter-keys;wordpress-all,2020-01-01T09:00:00Z\n")
 	fmt.Fprintf(&rows, "Nowhere,%s,2020-01-01T09:00:00Z\n", "mastodon-nowhere")
 	writeText(t, filepath.Join(dir, "calendar.csv"), rows.String())
 
@@ -143,8 +196,8 @@ accounts:
 	do("check", "calendar.csv")
 	do("import", "--json", "calendar.csv")
 	var list struct{ Groups []struct{ ID string } }
-	if err := json.Unmarshal([]byte(do("posts", "list", "--json", "--held")), &list); err != nil || len(list.Groups) != 12 {
-		t.Fatalf("%d posts are held, want 12 (%v): %s", len(list.Groups), err, said["postroom import --json calendar.csv"])
+	if err := json.Unmarshal([]byte(do("posts", "list", "--json", "--held")), &list); err != nil || len(list.Groups) != 13 {
+		t.Fatalf("%d posts are held, want 13 (%v): %s", len(list.Groups), err, said["postroom import --json calendar.csv"])
 	}
 	for _, g := range list.Groups {
 		do("posts", "approve", g.ID)
@@ -189,14 +242,25 @@ accounts:
 		get("GET", "/post-logs/"+g.ID)
 		get("PUT", "/update-post/"+g.ID)
 	}
-	for _, c := range []string{"mastodon-env", "mastodon-file", "mastodon-conf", "webhook-hook"} {
-		get("POST", "/test-connection/"+c)
+	driven := map[string]bool{}
+	for _, c := range s.connections("", nil) {
+		driven[c.driver] = true
+		get("POST", "/test-connection/"+string(c.id))
 	}
+	for _, name := range driverNames() {
+		if !driven[name] {
+			t.Errorf("no connection has driver %s, and this shows nothing of it", name)
+		}
+	}
+	said["/metrics"] = metricsOf(t, s.URL)
+	canaries := maps.Clone(canaries)
+	canaries["secret of an API webhook"] = addWebhook(t, s, srv.URL)
+	get("GET", "/webhooks")
+	get("POST", "/create-post")
 	get("GET", "/list-posts")
 	get("GET", "/platform-connections")
 	s.stop()
 	said["the log of the API"] = log.String()
-	canaries := maps.Clone(canaries)
 	canaries["key of the API"] = s.key
 	leaks := func(text []byte) []string { return leaksOf(canaries, text) }
 
@@ -223,6 +287,38 @@ accounts:
 	if files < 8 {
 		t.Errorf("only %d files were searched", files)
 	}
+}
+
+// addWebhook makes a webhook of the API, has it told of a post, and returns its
+// secret.
+func addWebhook(t *testing.T, s *served, url string) string {
+	t.Helper()
+	var made struct{ Webhook struct{ Secret string } }
+	status, answer := s.ask(t, "POST", api.Prefix+"/webhooks", `{"name":"n","url":"`+url+`","events":["post.scheduled"]}`)
+	if err := json.Unmarshal([]byte(answer), &made); err != nil || status != 201 || made.Webhook.Secret == "" {
+		t.Fatalf("a webhook: %d %s", status, answer)
+	}
+	if status, answer := s.ask(t, "POST", api.Prefix+"/create-post", `{"content":"told","platforms":["sandbox-all"],"scheduledTime":"2030-01-01T00:00:00Z"}`); status != 200 {
+		t.Fatalf("a post: %d %s", status, answer)
+	}
+	if err := newDaemon(s.room).api.DeliverDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return made.Webhook.Secret
+}
+
+func metricsOf(t *testing.T, server string) string {
+	t.Helper()
+	resp, err := http.Get(server + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || !bytes.Contains(b, []byte("go_goroutines")) {
+		t.Fatalf("/metrics: %v %s", err, b)
+	}
+	return string(b)
 }
 
 // storeCanaries stores a secret, and logins that ended and are due to be renewed.
