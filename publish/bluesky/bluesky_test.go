@@ -64,6 +64,7 @@ func subject(t *testing.T) *publishtest.Subject {
 	transport := &publishtest.Transport{Handler: server, Host: host}
 	p := publisher(t, server, transport, "")
 	return &publishtest.Subject{
+		Again:     func() publishtest.Publisher { return publisher(t, server, transport, "") },
 		Publisher: p, Connection: connection, Live: server.Texts,
 		Strayed: func() bool { return transport.Strayed.Load() > 0 },
 		Arrange: func(f publishtest.Fault) {

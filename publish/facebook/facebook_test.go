@@ -55,6 +55,10 @@ func TestSuite(t *testing.T) {
 					spec.Partial = true
 					p, transport := publisher(t, spec)
 					return &publishtest.Subject{
+						Again: func() publishtest.Publisher {
+							p, _ := publisher(t, spec)
+							return p
+						},
 						Publisher: p, Connection: connection, Live: server.Texts,
 						Strayed: func() bool { return transport.Strayed.Load() > 0 },
 						Arrange: transport.Arrange(server.Next),

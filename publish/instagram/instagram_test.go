@@ -75,6 +75,10 @@ func TestSuite(t *testing.T) {
 					server := &metatest.Server{Token: publishtest.Canary, Unlisted: unlisted}
 					p, transport := publisher(t, document(t, server))
 					return &publishtest.Subject{
+						Again: func() publishtest.Publisher {
+							p, _ := publisher(t, document(t, server))
+							return pictured{p}
+						},
 						Publisher: pictured{p}, Connection: connection, Live: server.Texts,
 						Strayed: func() bool { return transport.Strayed.Load() > 0 },
 						Arrange: transport.Arrange(server.Next),

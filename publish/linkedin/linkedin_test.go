@@ -62,6 +62,10 @@ func TestSuite(t *testing.T) {
 							}
 						})
 						return &publishtest.Subject{
+							Again: func() publishtest.Publisher {
+								p, _ := publisher(t, server, author)
+								return p
+							},
 							Publisher: p, Connection: connection, Live: func() []string {
 								var out []string
 								for _, l := range server.Ledger() {

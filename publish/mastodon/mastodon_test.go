@@ -28,9 +28,12 @@ func subject(t *testing.T, server *mastodontest.Server) *publishtest.Subject {
 	t.Helper()
 	server.Token = publishtest.Canary
 	transport := &publishtest.Transport{Handler: server, Host: host}
-	p, err := mastodon.New(mastodon.Config{Connection: connection, Server: "https://" + host, Token: canary, Transport: transport})
-	if err != nil {
-		t.Fatal(err)
+	again := func() publishtest.Publisher {
+		p, err := mastodon.New(mastodon.Config{Connection: connection, Server: "https://" + host, Token: canary, Transport: transport})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
 	}
 	t.Cleanup(func() {
 		if v := server.Violations(); v != nil {
@@ -38,7 +41,7 @@ func subject(t *testing.T, server *mastodontest.Server) *publishtest.Subject {
 		}
 	})
 	return &publishtest.Subject{
-		Publisher: p, Connection: connection, Live: server.Texts,
+		Again: again, Publisher: again(), Connection: connection, Live: server.Texts,
 		Strayed: func() bool { return transport.Strayed.Load() > 0 },
 		Arrange: transport.Arrange(server.Next),
 	}

@@ -77,6 +77,7 @@ func TestSuite(t *testing.T) {
 	publishtest.Run(t, publishtest.Suite{Knows: true, Threads: true, Saves: 1, New: func(t *testing.T) *publishtest.Subject {
 		relay := &nostrtest.Relay{}
 		return &publishtest.Subject{
+			Again:     func() publishtest.Publisher { return publisher(t, relay) },
 			Publisher: publisher(t, relay), Connection: connection, Live: relay.Texts,
 			Arrange: func(f publishtest.Fault) { relay.Next(f) },
 		}

@@ -113,6 +113,10 @@ func TestSuite(t *testing.T) {
 					p, transport := publisher(t, document(t, server), func(c *pinterest.Config) { c.Board = board })
 					transport.Host = host
 					return &publishtest.Subject{
+						Again: func() publishtest.Publisher {
+							p, _ := publisher(t, document(t, server), func(c *pinterest.Config) { c.Board = board })
+							return pictured{p}
+						},
 						Publisher: pictured{p}, Connection: connection, Live: func() []string {
 							var out []string
 							for _, l := range server.Ledger() {

@@ -60,6 +60,10 @@ func TestSuite(t *testing.T) {
 					p, transport := publisher(t, server)
 					transport.Host = host
 					return &publishtest.Subject{
+						Again: func() publishtest.Publisher {
+							p, _ := publisher(t, server)
+							return p
+						},
 						Publisher: p, Connection: connection, Live: server.Live,
 						Strayed: func() bool { return transport.Strayed.Load() > 0 },
 						Arrange: transport.Arrange(server.Next),

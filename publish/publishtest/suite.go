@@ -11,8 +11,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +38,7 @@ type Looker interface {
 // A Subject is one publisher with the platform it talks to.
 type Subject struct {
 	Publisher  Publisher
+	Again      func() Publisher // the same, of a process that has started anew
 	Connection post.ConnectionID
 	Arrange    func(f Fault)   // how the platform treats the next call that publishes, and with None, all after it
 	Live       func() []string // the texts that are live, oldest first, each as often as it is
@@ -59,6 +62,12 @@ type Suite struct {
 
 // Run runs the suite, each test with a subject of its own in a synctest bubble.
 func Run(t *testing.T, s Suite) {
+	var points atomic.Int64
+	t.Cleanup(func() {
+		if !t.Failed() {
+			t.Logf("%d crash points, 0 doubles", points.Load())
+		}
+	})
 	for _, test := range []struct {
 		name string
 		run  func(t *testing.T, s *Suite, u *Subject)
@@ -83,9 +92,32 @@ func Run(t *testing.T, s Suite) {
 			if slices.Contains(s.Cannot, f) {
 				t.Skip("the platform cannot do this")
 			}
+			points.Add(1)
 			synctest.Test(t, func(t *testing.T) { testFault(t, &s, newSubject(t, &s), f) })
 		})
 	}
+	for _, f := range append(Faults(), None) {
+		if !slices.Contains([]Fault{None, Broken, BrokenLate, Unheard, Lost, Slow}, f) {
+			continue
+		}
+		t.Run("TestP2 killed before it is recorded: "+f.String(), func(t *testing.T) {
+			t.Parallel()
+			if slices.Contains(s.Cannot, f) {
+				t.Skip("the platform cannot do this")
+			}
+			points.Add(1)
+			synctest.Test(t, func(t *testing.T) { testKilled(t, newSubject(t, &s), f) })
+		})
+	}
+	t.Run("TestP2 killed at each checkpoint", func(t *testing.T) {
+		t.Parallel()
+		for at, more := 1, true; more; at++ {
+			synctest.Test(t, func(t *testing.T) { more = testKilledAt(t, &s, newSubject(t, &s), at) })
+			if more {
+				points.Add(1)
+			}
+		}
+	})
 }
 
 // newSubject makes a subject and has what it shows searched for the canary at
@@ -121,6 +153,7 @@ type call struct {
 	d post.Delivery
 
 	saves   int
+	killAt  int  // the save after which the process dies, from 1; 0 for none
 	failAt  int  // the save that fails, from 1; 0 for none
 	refused bool // a save has failed
 }
@@ -154,6 +187,9 @@ func (c *call) save(parts []post.Part, state []byte) error {
 	}
 	if state != nil {
 		c.d.Post.State = slices.Clone(state)
+	}
+	if c.saves == c.killAt {
+		runtime.Goexit()
 	}
 	return nil
 }
@@ -220,6 +256,14 @@ func (c *call) settle(f *post.Failure) bool {
 	}
 	c.t.Fatal("never settled")
 	return false
+}
+
+// takeUp does what a dispatcher does of a post that another process was sending when
+// it died: nobody knows what came of it. It reports whether the post ended live.
+func (c *call) takeUp() bool {
+	c.t.Helper()
+	c.u.Publisher = c.u.Again()
+	return c.settle(&post.Failure{Class: post.ClassUnknown, Sent: post.SentMaybe, Message: "the process died"})
 }
 
 // lookup looks the post up. done is false when it may be sent again.
@@ -392,6 +436,40 @@ func testFault(t *testing.T, s *Suite, u *Subject, fault Fault) {
 	} else if !f.InDoubt() {
 		c.wantLive(0)
 	}
+}
+
+// testKilled: the platform has answered, or not, and the process dies before what
+// came of it is recorded.
+func testKilled(t *testing.T, u *Subject, fault Fault) {
+	c := newCall(t, u, "killed after "+fault.String())
+	u.Arrange(fault)
+	c.send()
+	u.Arrange(None)
+	if live := c.takeUp(); live || len(u.Live()) > 0 {
+		c.wantLive(1)
+	}
+}
+
+// testKilledAt has the process die right after a checkpoint, and reports whether
+// there was such a one.
+func testKilledAt(t *testing.T, s *Suite, u *Subject, at int) (met bool) {
+	text := "killed at a checkpoint"
+	if s.Threads {
+		text = threadText()
+	}
+	c := newCall(t, u, text)
+	c.d.Post.Attempts, c.killAt = 1, at
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = u.Publisher.Publish(t.Context(), c.d, c.save) // how it ends is what takeUp finds out
+	}()
+	<-ended
+	met, c.killAt = c.saves >= at, 0
+	if live := c.takeUp(); live || len(u.Live()) > 0 {
+		c.wantLive(max(1, len(c.d.Post.Parts)))
+	}
+	return met
 }
 
 // threadText is five posts of 280 long, in words that are all different.

@@ -85,8 +85,10 @@ func TestSuite(t *testing.T) {
 	publishtest.Run(t, publishtest.Suite{
 		New: func(t *testing.T) *publishtest.Subject {
 			dir := t.TempDir()
-			p := open(t, Config{Connection: "twitter-1", Dir: dir, Wait: publishtest.ThrottleWait, Delay: publishtest.SlowFor})
+			config := Config{Connection: "twitter-1", Dir: dir, Wait: publishtest.ThrottleWait, Delay: publishtest.SlowFor}
+			p := open(t, config)
 			return &publishtest.Subject{
+				Again:     func() publishtest.Publisher { return open(t, config) },
 				Publisher: p, Connection: "twitter-1",
 				Arrange: func(f publishtest.Fault) { p.config.Switch = can[f] },
 				Live:    func() []string { return texts(records(t, dir)) },

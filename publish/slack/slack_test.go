@@ -46,6 +46,10 @@ func TestSuite(t *testing.T) {
 		server := &slacktest.Server{Path: path}
 		p, transport := publisher(t, server)
 		return &publishtest.Subject{
+			Again: func() publishtest.Publisher {
+				p, _ := publisher(t, server)
+				return p
+			},
 			Publisher: p, Connection: connection, Live: server.Texts,
 			Strayed: func() bool { return transport.Strayed.Load() > 0 },
 			Arrange: transport.Arrange(server.Next),

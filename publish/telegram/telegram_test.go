@@ -63,6 +63,10 @@ func TestSuite(t *testing.T) {
 		server := &telegramtest.Server{}
 		p, transport := publisher(t, server, server, telegramtest.Chat)
 		return &publishtest.Subject{
+			Again: func() publishtest.Publisher {
+				p, _ := publisher(t, server, server, telegramtest.Chat)
+				return p
+			},
 			Publisher: p, Connection: connection, Live: server.Texts,
 			Strayed: func() bool { return transport.Strayed.Load() > 0 },
 			Arrange: transport.Arrange(server.Next),

@@ -47,6 +47,10 @@ func TestSuite(t *testing.T) {
 			server := &metatest.Server{Token: publishtest.Canary}
 			p, transport := publisher(t, server, true)
 			return &publishtest.Subject{
+				Again: func() publishtest.Publisher {
+					p, _ := publisher(t, server, true)
+					return p
+				},
 				Publisher: p, Connection: connection, Live: server.Texts,
 				Strayed: func() bool { return transport.Strayed.Load() > 0 },
 				Arrange: transport.Arrange(server.Next),

@@ -58,6 +58,10 @@ func TestSuite(t *testing.T) {
 						server := &twittertest.Server{Token: publishtest.Canary, Duplicates: duplicates}
 						p, transport := publisher(t, publishtest.NewSpec(t, "x.openapi.json", server), credentials)
 						return &publishtest.Subject{
+							Again: func() publishtest.Publisher {
+								p, _ := publisher(t, publishtest.NewSpec(t, "x.openapi.json", server), credentials)
+								return p
+							},
 							Publisher: p, Connection: connection, Live: server.Texts,
 							Strayed: func() bool { return transport.Strayed.Load() > 0 },
 							Arrange: transport.Arrange(server.Next),

@@ -100,13 +100,16 @@ func subject(t *testing.T, idempotent bool) (*publishtest.Subject, *receiver) {
 	t.Helper()
 	r := &receiver{secret: []byte(publishtest.Canary), ids: map[string]bool{}, idempotent: idempotent}
 	transport := &publishtest.Transport{Handler: r, Host: host}
-	p, err := webhook.New(webhook.Config{
-		Connection: connection, Idempotent: idempotent, Transport: transport,
-		URL:    func() string { return "https://" + host + "/hook?token=" + publishtest.Canary },
-		Secret: func() string { return publishtest.Canary },
-	})
-	if err != nil {
-		t.Fatal(err)
+	again := func() publishtest.Publisher {
+		p, err := webhook.New(webhook.Config{
+			Connection: connection, Idempotent: idempotent, Transport: transport,
+			URL:    func() string { return "https://" + host + "/hook?token=" + publishtest.Canary },
+			Secret: func() string { return publishtest.Canary },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
 	}
 	t.Cleanup(func() {
 		if r.bad != nil {
@@ -114,7 +117,7 @@ func subject(t *testing.T, idempotent bool) (*publishtest.Subject, *receiver) {
 		}
 	})
 	return &publishtest.Subject{
-		Publisher: p, Connection: connection, Live: r.live,
+		Again: again, Publisher: again(), Connection: connection, Live: r.live,
 		Strayed: func() bool { return transport.Strayed.Load() > 0 },
 		Arrange: func(f publishtest.Fault) {
 			transport.Down.Store(f == publishtest.Unreachable)

@@ -53,6 +53,10 @@ func TestSuite(t *testing.T) {
 					server := &wordpresstest.Server{Password: publishtest.Canary, Plain: plain}
 					p, transport := publisher(t, server)
 					return &publishtest.Subject{
+						Again: func() publishtest.Publisher {
+							p, _ := publisher(t, server)
+							return p
+						},
 						Publisher: p, Connection: connection, Live: func() []string {
 							var out []string
 							for _, l := range server.Ledger() {

@@ -72,6 +72,10 @@ func TestSuite(t *testing.T) {
 			server := &youtubetest.Server{Token: publishtest.Canary}
 			p, transport := publisher(t, server)
 			return &publishtest.Subject{
+				Again: func() publishtest.Publisher {
+					p, _ := publisher(t, server)
+					return filmed{p}
+				},
 				Publisher: filmed{p}, Connection: connection, Live: server.Descriptions,
 				Strayed: func() bool { return transport.Strayed.Load() > 0 },
 				Arrange: transport.Arrange(server.Next),
