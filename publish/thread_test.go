@@ -97,9 +97,11 @@ func TestThreads(t *testing.T) {
 			w := &wall{}
 			transport := &publishtest.Transport{Handler: w, Host: "wall.example"}
 			table, _ := limits.PlatformByKey("twitter")
-			p := &climber{client: newClient(ClientOptions{Transport: transport}), rules: Rules{Limits: table}, wall: w}
+			again := func() publishtest.Publisher {
+				return &climber{client: newClient(ClientOptions{Transport: transport}), rules: Rules{Limits: table}, wall: w}
+			}
 			return &publishtest.Subject{
-				Publisher: p, Connection: "twitter-1", Live: w.live,
+				Again: again, Publisher: again(), Connection: "twitter-1", Live: w.live,
 				Strayed: func() bool { return transport.Strayed.Load() > 0 },
 				Arrange: func(f publishtest.Fault) {
 					transport.Down.Store(f == publishtest.Unreachable)
