@@ -59,6 +59,10 @@ func serverNow(h http.Header, now time.Time) time.Time {
 	return now
 }
 
+// ClockShift returns how far the server's clock is ahead of ours; 0 when it does not
+// say.
+func (a *Answer) ClockShift() time.Duration { return serverNow(a.Header, a.At).Sub(a.At) }
+
 // parseInstant reads the instant meant by s: seconds from now (with a fraction
 // or not), Unix seconds or milliseconds, RFC 3339, or an HTTP date. All of these
 // are in use (GoToSocial and Mastodon: X-RateLimit-Reset in RFC 3339).

@@ -41,7 +41,7 @@ func (p *Publisher) Lookup(ctx context.Context, d post.Delivery) (post.Found, er
 		if err != nil {
 			return post.Found{}, err
 		}
-		found, older := want.in(page, clockShift(a))
+		found, older := want.in(page, a.ClockShift())
 		if found != nil {
 			return p.present(found, want.key), nil
 		}
@@ -75,14 +75,6 @@ func (p *Publisher) account(ctx context.Context) (string, error) {
 	defer p.mu.Unlock()
 	p.accountID = me.ID
 	return me.ID, nil
-}
-
-// clockShift returns how far the server's clock is ahead of ours.
-func clockShift(a *publish.Answer) time.Duration {
-	if at, err := http.ParseTime(a.Header.Get("Date")); err == nil {
-		return at.Sub(a.At)
-	}
-	return 0
 }
 
 func (p *Publisher) present(s *status, key string) post.Found {

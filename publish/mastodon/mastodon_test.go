@@ -1,6 +1,7 @@
 package mastodon_test
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/postroom/postroom/post"
@@ -25,9 +26,14 @@ func canary() string { return publishtest.Canary }
 
 // subject returns a publisher that talks to server without a network.
 func subject(t *testing.T, server *mastodontest.Server) *publishtest.Subject {
+	return subjectBehind(t, server, server)
+}
+
+// subjectBehind is one whose calls pass through another handler first.
+func subjectBehind(t *testing.T, server *mastodontest.Server, before http.Handler) *publishtest.Subject {
 	t.Helper()
 	server.Token = publishtest.Canary
-	transport := &publishtest.Transport{Handler: server, Host: host}
+	transport := &publishtest.Transport{Handler: before, Host: host}
 	again := func() publishtest.Publisher {
 		p, err := mastodon.New(mastodon.Config{Connection: connection, Server: "https://" + host, Token: canary, Transport: transport})
 		if err != nil {
@@ -61,4 +67,13 @@ func TestSuite(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Both sides keep to Mastodon's own document.
+func TestSuiteHeldAgainstTheDocument(t *testing.T) {
+	t.Parallel()
+	publishtest.Run(t, publishtest.Suite{Knows: true, New: func(t *testing.T) *publishtest.Subject {
+		s := mastodontest.New()
+		return subjectBehind(t, s, publishtest.NewSpec(t, "mastodon.openapi.json", s))
+	}})
 }

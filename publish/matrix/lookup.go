@@ -2,7 +2,6 @@ package matrix
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -74,7 +73,7 @@ func (p *Publisher) since(ctx context.Context, room string, from time.Time) (all
 		all = append(all, page.Chunk...)
 		if n := len(page.Chunk); n > 0 && !from.IsZero() {
 			oldest := time.UnixMilli(page.Chunk[n-1].At)
-			if oldest.Before(from.Add(clockShift(a) - clockSlack)) {
+			if oldest.Before(from.Add(a.ClockShift() - clockSlack)) {
 				return all, true, nil
 			}
 		}
@@ -84,12 +83,4 @@ func (p *Publisher) since(ctx context.Context, room string, from time.Time) (all
 		next = page.End
 	}
 	return all, false, nil
-}
-
-// clockShift returns how far the server's clock is ahead of ours.
-func clockShift(a *publish.Answer) time.Duration {
-	if at, err := http.ParseTime(a.Header.Get("Date")); err == nil {
-		return at.Sub(a.At)
-	}
-	return 0
 }

@@ -169,7 +169,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case at == "POST /api/v1/statuses":
 		s.next(&s.faults, &s.calls).Serve(w, r, s.publish)
 	case at == "GET /api/v1/accounts/verify_credentials":
-		reply(w, http.StatusOK, account())
+		reply(w, http.StatusOK, own())
 	case at == "GET /api/v1/accounts/1/statuses":
 		s.list(w, r)
 	case at == "POST /api/v2/media":
@@ -206,12 +206,20 @@ func (s *Server) maxText() int {
 
 func (s *Server) instance(w http.ResponseWriter) {
 	reply(w, http.StatusOK, map[string]any{
-		"domain": Domain, "title": "Test", "version": "4.7.0",
+		"domain": Domain, "title": "Test", "version": "4.7.0", "description": "", "source_url": "https://" + Domain + "/source",
+		"languages": []string{"en"}, "rules": []any{}, "icon": []any{}, "api_versions": map[string]any{"mastodon": 7},
+		"contact": map[string]any{"email": "admin@" + Domain}, "registrations": map[string]any{"approval_required": false, "enabled": true},
+		"thumbnail": map[string]any{"url": "https://" + Domain + "/thumbnail.png"}, "usage": map[string]any{"users": map[string]any{"active_month": 1}},
 		"configuration": map[string]any{
+			"accounts":    map[string]any{"max_featured_tags": 10, "max_pinned_statuses": 5},
+			"polls":       map[string]any{"max_characters_per_option": 50, "max_expiration": 2629746, "max_options": 4, "min_expiration": 300},
+			"translation": map[string]any{"enabled": false},
+			"urls":        map[string]any{},
 			"statuses": map[string]any{"max_characters": s.maxText(), "max_media_attachments": 4, "characters_reserved_per_url": 23},
 			"media_attachments": map[string]any{
 				"supported_mime_types": []string{"image/jpeg", "image/png", "image/gif", "video/mp4"},
 				"image_size_limit":     1 << 20, "video_size_limit": 4 << 20, "description_limit": 1500,
+				"image_matrix_limit": 33177600, "video_matrix_limit": 8294400, "video_frame_rate_limit": 120,
 			},
 		},
 	})
@@ -397,9 +405,21 @@ func attachment(id string, m *media, done bool) map[string]any {
 }
 
 func account() map[string]any {
+	page, picture := "https://"+Domain+"/@"+Username, "https://"+Domain+"/avatar.png"
 	return map[string]any{
-		"id": "1", "username": Username, "acct": Username, "display_name": "Acme", "url": "https://" + Domain + "/@" + Username,
+		"id": "1", "username": Username, "acct": Username, "display_name": "Acme", "url": page, "uri": "https://" + Domain + "/users/" + Username,
+		"avatar": picture, "avatar_static": picture, "header": picture, "header_static": picture, "note": "", "created_at": "2020-01-01T00:00:00.000Z",
+		"bot": false, "group": false, "indexable": false, "locked": false, "emojis": []any{}, "fields": []any{},
+		"followers_count": 0, "following_count": 0, "statuses_count": 0,
 	}
+}
+
+// own is the account as its owner sees it.
+func own() map[string]any {
+	a := account()
+	a["role"] = map[string]any{"id": "-99", "name": "", "color": "", "permissions": "65536", "highlighted": false}
+	a["source"] = map[string]any{"fields": []any{}, "follow_requests_count": 0, "indexable": false, "note": "", "privacy": "public", "sensitive": false}
+	return a
 }
 
 // json is the Status that Mastodon makes of e, with its HTML.
