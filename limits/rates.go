@@ -1,10 +1,14 @@
 package limits
 
-import "github.com/postroom/postroom/post"
+import (
+	"time"
+
+	"github.com/postroom/postroom/post"
+)
 
 // A Rate is how many posts of one connection go out well in some time, as the
-// platforms are quoted (CONTRACT §5.4). Nobody enforces it here: the platform's
-// own answers do. 0 is for what is not known.
+// platforms are quoted (CONTRACT §5.4). What is advised is kept where the config says
+// so; what the platform takes, its own answers enforce. 0 is for what is not known.
 type Rate struct {
 	AdvisedHour int `json:"advised_hour,omitempty"` // what is recommended
 	AdvisedDay  int `json:"advised_day,omitempty"`
@@ -27,6 +31,15 @@ var rates = map[post.Platform]Rate{
 
 // RateOf returns the rate of a platform; the zero Rate for one that has none.
 func RateOf(p post.Platform) Rate { return rates[p] }
+
+// Gap is the time between posts that spreads an hour's recommendation over the hour;
+// 0 where there is none.
+func (r Rate) Gap() time.Duration {
+	if r.AdvisedHour == 0 {
+		return 0
+	}
+	return time.Hour / time.Duration(r.AdvisedHour)
+}
 
 // LeftToday is what is left of the day's recommendation after sent posts in the
 // last 24 hours; false when there is none.

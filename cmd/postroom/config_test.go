@@ -192,6 +192,26 @@ func TestStagger(t *testing.T) {
 	}
 }
 
+// CONTRACT §5.4: what is advised for an hour, spread over it.
+func TestPaceMayBeWhatIsAdvised(t *testing.T) {
+	t.Parallel()
+	const text = "accounts: {acme: {connections: [{id: twitter-1, driver: sandbox, pace: advised}, {pace: advised, id: tiktok-1, driver: sandbox}, {id: mastodon-1, driver: sandbox, pace: 90s}]}}\n"
+	conns := mustLoad(t, text).Accounts[0].Connections
+	for i, want := range []time.Duration{6 * time.Minute, 30 * time.Minute, 90 * time.Second} {
+		if got := conns[i].Pace; got != want {
+			t.Errorf("%s: pace %s, want %s", conns[i].ID, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"accounts: {acme: {connections: [{id: slack-1, driver: sandbox, pace: advised}]}}\n":   "nothing is advised for slack",
+		"accounts: {acme: {connections: [{id: twitter-1, driver: sandbox, pace: adviced}]}}\n": "or advised",
+	} {
+		if _, _, err := loadText(t, text, 0o600, testEnv()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
 func TestCustomPlan(t *testing.T) {
 	t.Parallel()
 	c := mustLoad(t, `

@@ -89,7 +89,7 @@ func (c *ConnectionConfig) settings() []setting {
 	return []setting{
 		{"id", func(v value) { c.readID(v) }},
 		{"driver", scalar(&c.Driver, oneOf(driverNames()...))},
-		{"pace", scalar(&c.Pace, length(0, day))},
+		{"pace", scalar(&c.Pace, pace)},
 		{"oauth", func(v value) { c.readOAuth(v) }},
 	}
 }
@@ -124,6 +124,23 @@ func isOfSomeDriver(name string) bool {
 	}
 	return false
 }
+
+// advisedPace stands for what is advised for the platform, until that is known.
+const advisedPace = time.Duration(-1)
+
+// pace reads the least time between two posts.
+var pace = func() parser[time.Duration] {
+	p := length(0, day)
+	parse := p.parse
+	p.want += ", or advised"
+	p.parse = func(text string) (time.Duration, string, bool) {
+		if text == "advised" {
+			return advisedPace, "", true
+		}
+		return parse(text)
+	}
+	return p
+}()
 
 // plainText reads any text but the empty one.
 func plainText(want string) parser[string] {
@@ -214,6 +231,11 @@ func (v value) connection() (c ConnectionConfig, ok bool) {
 		present["driver"].problem(post.Problem{Got: d.name, Want: fmt.Sprintf("a driver for %s: %s serves %s connections only", c.ID.Platform(), d.name, d.only), Hint: "sandbox, webhook and postpost serve all"})
 	default:
 		c.Driver = d.name
+		if rate := limits.RateOf(c.ID.Platform()); c.Pace == advisedPace {
+			if c.Pace = rate.Gap(); c.Pace == 0 {
+				present["pace"].problem(post.Problem{Got: "advised", Want: fmt.Sprintf("a length of time: nothing is advised for %s", c.ID.Platform()), Hint: "write it like 5m"})
+			}
+		}
 		v.checkDriver(d, &c, present)
 	}
 	return c, !post.HasErrors(v.d.problems[before:])
