@@ -205,3 +205,47 @@ func TestMediaIsSweptOnceNoPostUsesIt(t *testing.T) {
 		t.Error("still there a month after its post was cancelled")
 	}
 }
+
+// What was uploaded to a post is kept until the post is over, however old it is, and
+// so is the promise of what is still to come.
+func TestUploadsAreKeptAsLongAsTheirPostMayGoOut(t *testing.T) {
+	t.Parallel()
+	var ahead time.Duration
+	r := newRoomOf(t, oneSandbox, roomOptions{env: testEnv(), logTo: t.Output(), now: func() time.Time { return time.Now().Add(ahead) }})
+	g := post.Group{Account: "acme", Content: post.Content{Text: "a draft"}, Posts: []post.Post{{Connection: "twitter-1", Status: post.StatusDraft}}}
+	if err := r.store.Create(t.Context(), &g, nil, "test"); err != nil {
+		t.Fatal(err)
+	}
+	var places []post.ID
+	for range 2 {
+		places = append(places, r.store.NewID())
+		m := post.Media{URL: "https://post.example.com/images/a.png", Upload: post.Upload{ID: places[len(places)-1], Until: r.now().Add(time.Hour)}}
+		if _, err := r.store.AddUpload(t.Context(), g.ID, m, 4); err != nil {
+			t.Fatal(err)
+		}
+	}
+	name := filepath.Join(t.TempDir(), "a.png")
+	pictureIn(t, name, 10, 0)
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	pin, err := r.media.Shelf().Put(t.Context(), f, "a.png", 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.store.FillUpload(t.Context(), places[0], pin); err != nil {
+		t.Fatal(err)
+	}
+	ahead = keepMedia * 3
+	if err := r.sweepMedia(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.media.Shelf().Whole(t.Context(), &pin); err != nil {
+		t.Errorf("three months later: %v", err)
+	}
+	if _, m, err := r.store.Upload(t.Context(), places[1]); err != nil || !m.Pending() {
+		t.Errorf("what is still to come is %+v, %v", m, err)
+	}
+}
