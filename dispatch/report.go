@@ -59,7 +59,11 @@ func (s *session) reportHeld(held []post.Post) {
 	s.worked = true
 	for i := range held {
 		p := &held[i]
-		s.log.Info("held: found too late", "post", p.ID, "group", p.Group, "due_at", p.SlotAt, "late", s.c.cfg.Now().Sub(p.SlotAt))
+		why := "found too late"
+		if p.Problem != nil {
+			why = p.Problem.Message
+		}
+		s.log.Info("held", "post", p.ID, "group", p.Group, "due_at", p.SlotAt, "late", s.c.cfg.Now().Sub(p.SlotAt), "err", why)
 	}
 	s.c.count(func(sum *Summary) { sum.Held += len(held) })
 	s.c.cfg.Observe.HeldLate(len(held))
