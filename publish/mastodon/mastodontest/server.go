@@ -215,7 +215,7 @@ func (s *Server) instance(w http.ResponseWriter) {
 			"polls":       map[string]any{"max_characters_per_option": 50, "max_expiration": 2629746, "max_options": 4, "min_expiration": 300},
 			"translation": map[string]any{"enabled": false},
 			"urls":        map[string]any{},
-			"statuses": map[string]any{"max_characters": s.maxText(), "max_media_attachments": 4, "characters_reserved_per_url": 23},
+			"statuses":    map[string]any{"max_characters": s.maxText(), "max_media_attachments": 4, "characters_reserved_per_url": 23},
 			"media_attachments": map[string]any{
 				"supported_mime_types": []string{"image/jpeg", "image/png", "image/gif", "video/mp4"},
 				"image_size_limit":     1 << 20, "video_size_limit": 4 << 20, "description_limit": 1500,
