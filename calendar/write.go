@@ -1,9 +1,11 @@
 package calendar
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/emersion/go-ical"
 
@@ -97,6 +99,7 @@ func (f *Feed) Add(g *post.Group) {
 
 // Encode writes the calendar. One without events is valid too.
 func (f *Feed) Encode(w io.Writer) error {
+	w = folder{w}
 	if len(f.cal.Children) > 0 {
 		return ical.NewEncoder(w).Encode(f.cal)
 	}
@@ -111,6 +114,32 @@ func (f *Feed) Encode(w io.Writer) error {
 	b.WriteString("REFRESH-INTERVAL;VALUE=DURATION:" + f.cal.Props.Get("REFRESH-INTERVAL").Value + "\r\nEND:VCALENDAR\r\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// mostOctets is how long a line may be, without its end (RFC 5545 §3.1).
+const mostOctets = 75
+
+// A folder folds the lines that are written to it, whole ones at each Write, between
+// characters. go-ical writes them as long as they come.
+type folder struct{ w io.Writer }
+
+func (f folder) Write(lines []byte) (int, error) {
+	var out []byte
+	for l := range bytes.Lines(lines) {
+		for most := mostOctets; len(bytes.TrimRight(l, "\r\n")) > most; most = mostOctets - 1 {
+			at := most
+			for at > 1 && !utf8.RuneStart(l[at]) {
+				at--
+			}
+			out = append(append(out, l[:at]...), "\r\n "...)
+			l = l[at:]
+		}
+		out = append(out, l...)
+	}
+	if _, err := f.w.Write(out); err != nil {
+		return 0, err
+	}
+	return len(lines), nil
 }
 
 // summaryOf is what a calendar program shows of a group: its status, where it
@@ -133,6 +162,7 @@ func summaryOf(g *post.Group, status post.Status) string {
 
 // clean takes out of a text what must not stand in a calendar, line by line.
 func clean(s string) string {
+	s = strings.ToValidUTF8(s, "\ufffd")
 	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s), "\n")
 	for i := range lines {
 		lines[i] = plain(lines[i])
@@ -142,5 +172,5 @@ func clean(s string) string {
 
 // line makes one line of a text.
 func line(s string) string {
-	return strings.Join(strings.Fields(plain(strings.ReplaceAll(s, "\n", " "))), " ")
+	return strings.Join(strings.Fields(clean(s)), " ")
 }

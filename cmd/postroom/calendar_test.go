@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -14,10 +17,10 @@ import (
 )
 
 // calendarRoom is a room whose clock is ahead by what is set.
-func calendarRoom(t *testing.T, ahead *time.Duration) *room {
+func calendarRoom(t *testing.T, ahead *time.Duration, log io.Writer) *room {
 	t.Helper()
 	config := "timezone: UTC\ninbox: {settle: 1s}\naccounts:\n  acme:\n    calendar_key: \"${KEY}\"\n    connections:\n      - {id: twitter-1, driver: sandbox}\n  plain:\n    connections:\n      - {id: twitter-2, driver: sandbox}\n"
-	return newRoomOf(t, config, roomOptions{env: testEnv("KEY", "correct-horse-battery"), logTo: t.Output(), now: func() time.Time { return time.Now().Add(*ahead) }})
+	return newRoomOf(t, config, roomOptions{env: testEnv("KEY", "correct-horse-battery"), logTo: log, now: func() time.Time { return time.Now().Add(*ahead) }})
 }
 
 // weeklyFrom is a calendar with a post every week.
@@ -45,7 +48,7 @@ func (r *room) drop(t *testing.T, text string) {
 func TestCalendarsAreTakenFromTheInboxAndTheirSeriesGoOn(t *testing.T) {
 	t.Parallel()
 	var ahead time.Duration
-	r := calendarRoom(t, &ahead)
+	r := calendarRoom(t, &ahead, t.Output())
 	r.drop(t, weeklyFrom(time.Now().AddDate(0, 0, 1)))
 	if n := len(r.groups(t, post.Filter{})); n != 13 {
 		t.Fatalf("%d posts, want 13 weeks", n)
@@ -104,7 +107,7 @@ func TestCalendarsAreTakenFromTheInboxAndTheirSeriesGoOn(t *testing.T) {
 func TestP1_ACalendarWhoseSeriesEndForWantOfItIsToldOfAndComesBack(t *testing.T) {
 	t.Parallel()
 	var ahead time.Duration
-	r := calendarRoom(t, &ahead)
+	r := calendarRoom(t, &ahead, t.Output())
 	text := weeklyFrom(time.Now().AddDate(0, 0, 1))
 	r.drop(t, text)
 	imps, _, err := r.store.Imports(t.Context(), "", "", 1)
@@ -151,7 +154,8 @@ func TestP1_ACalendarWhoseSeriesEndForWantOfItIsToldOfAndComesBack(t *testing.T)
 
 func TestP8_TheCalendarFeedOpensWithItsKeyAlone(t *testing.T) {
 	t.Parallel()
-	r := calendarRoom(t, new(time.Duration))
+	var log bytes.Buffer
+	r := calendarRoom(t, new(time.Duration), &log)
 	now := time.Now().UTC()
 	g := post.Group{Account: "acme", Content: post.Content{Text: "Hello; calendar, \\ and\nmore"}, ScheduledAt: now.Add(time.Hour).Truncate(time.Second), Posts: []post.Post{{Account: "acme", Connection: "twitter-1", Status: post.StatusScheduled, DueAt: now.Add(time.Hour).Truncate(time.Second)}}}
 	if err := r.store.Create(t.Context(), &g, nil, "test"); err != nil {
@@ -174,9 +178,27 @@ func TestP8_TheCalendarFeedOpensWithItsKeyAlone(t *testing.T) {
 		}
 	}
 	refused := get("/calendar/acme.ics?key=wrong")
+	if cut := regexp.MustCompile(`[^\r]\n|[^\r\n]{76}`).FindString(body); cut != "" {
+		t.Errorf("a line of more than 75 bytes, or one that does not end with CR LF: %q", cut)
+	}
+	// Programs ask every few minutes, and nothing is sent that they have.
+	again := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/calendar/acme.ics?key=correct-horse-battery", nil)
+	again.Header.Set("If-None-Match", w.Header().Get("ETag"))
+	for _, want := range []int{http.StatusNotModified, http.StatusOK} {
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, again); w.Code != want || (w.Body.Len() == 0) != (want == http.StatusNotModified) {
+			t.Errorf("%d with %d bytes, want %d", w.Code, w.Body.Len(), want)
+		}
+		if _, err := r.store.Cancel(t.Context(), g.ID, "test"); want == http.StatusNotModified && err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, path := range []string{"/calendar/acme.ics", "/calendar/acme.ics?key=", "/calendar/plain.ics?key=", "/calendar/nobody.ics?key=x", "/calendar/acme?key=correct-horse-battery", "/calendar/..ics?key=x"} {
 		if w := get(path); w.Code != 404 || w.Body.String() != refused.Body.String() {
 			t.Errorf("%s: %d %q, want what a wrong key gets", path, w.Code, w.Body)
 		}
+	}
+	if strings.Contains(log.String(), "correct-horse") || strings.Contains(log.String(), "key=") {
+		t.Errorf("a key in the log:\n%s", &log)
 	}
 }
