@@ -179,6 +179,17 @@ func (r *rule) check() error {
 	return nil
 }
 
+// ofDays is the rule for a start without a time: BYHOUR and the like say nothing
+// then (RFC 5545 §3.3.10).
+func (r *rule) ofDays() (*rule, error) {
+	if r.freq >= hourly {
+		return nil, fmt.Errorf("a start with a time, for FREQ=%s", freqNames[r.freq])
+	}
+	days := *r
+	days.byHour, days.byMinute, days.bySecond = nil, nil, nil
+	return &days, nil
+}
+
 // parseList reads numbers from least to most; mirrored, also their negatives.
 func parseList(s string, least, most int, mirrored bool) ([]int, error) {
 	var out []int

@@ -200,6 +200,7 @@ func TestSeriesSetsAndOverrides(t *testing.T) {
 		"override of nothing":          {seriesText(utc+"RRULE:FREQ=DAILY;COUNT=2", "RECURRENCE-ID:20260320T090000Z\r\nDTSTART:20260320T150000Z"), "0303T0900 0304T0900 0320T1500"},
 		"of nothing, and older":        {seriesText(utc+"RRULE:FREQ=DAILY;COUNT=2\r\nSEQUENCE:1", "RECURRENCE-ID:20260320T090000Z\r\nDTSTART:20260320T150000Z"), "0303T0900 0304T0900 left"},
 		"the later revision":           {seriesText(utc+"RRULE:FREQ=DAILY;COUNT=2", "RECURRENCE-ID:20260304T090000Z\r\nDTSTART:20260304T150000Z\r\nSEQUENCE:2", "RECURRENCE-ID:20260304T090000Z\r\nDTSTART:20260304T160000Z\r\nSEQUENCE:1"), "0303T0900 0304T1500 left"},
+		"hours of whole days":          {seriesText(day + "RRULE:FREQ=DAILY;COUNT=2;BYHOUR=9,17"), "0303T0800 0304T0800"},
 		"a start outside its rule":     {seriesText(utc + "RRULE:FREQ=WEEKLY;BYDAY=WE;COUNT=2"), "0304T0900 0311T0900"},
 		"over the change of clocks":    {seriesText(zoned + "RRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=3"), "0303T0800 0317T0800 0331T0700"},
 	} {
@@ -262,6 +263,16 @@ func TestASeriesDenserThanDailyIsWarnedOf(t *testing.T) {
 		if warned > 1 || (warned == 1) != want {
 			t.Errorf("%s: warned %d times, want %v", rule, warned, want)
 		}
+	}
+}
+
+func TestASeriesOfHoursNeedsATimeToStartAt(t *testing.T) {
+	t.Parallel()
+	o := options()
+	o.Hourly = true
+	f := openText(t, seriesText("DTSTART;VALUE=DATE:20260303\r\nRRULE:FREQ=HOURLY;INTERVAL=7"), o)
+	if len(f.rows) != 1 || !post.HasErrors(f.rows[0].Problems) || !strings.Contains(f.rows[0].Problems[0].Want, "a start with a time") {
+		t.Errorf("%d rows, first %v", len(f.rows), f.rows[0].Problems)
 	}
 }
 

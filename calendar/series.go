@@ -270,6 +270,12 @@ func (f *File) expand(e *event, from, to time.Time) ([]occurrence, error) {
 	inRule, flood := false, false
 	rules := func(rs []*rule, fn func(occurrence) bool) error {
 		for _, r := range rs {
+			if first.date {
+				var err error
+				if r, err = r.ofDays(); err != nil {
+					return err
+				}
+			}
 			err := r.expand(e.start.at, f.until(r, &first, hi), lo, hi, b, func(w wall) bool {
 				o := first
 				o.wall = w
