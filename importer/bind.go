@@ -26,6 +26,7 @@ type rarer struct {
 	Link     string `csv:"link"`
 	Zone     string `csv:"timezone"`
 	Status   string `csv:"status"`
+	Approve  string `csv:"approve"`
 	ID       string `csv:"external_id"`
 	Comment  string `csv:"first_comment"`
 	Settings string `csv:"platform_settings"`
@@ -241,6 +242,8 @@ func (b *rarer) take(f field, column int, value string) {
 		b.Zone = value
 	case fieldStatus:
 		b.Status = value
+	case fieldApprove:
+		b.Approve = value
 	case fieldID:
 		b.ID = value
 	case fieldComment:

@@ -130,7 +130,7 @@ func (m *maker) clean() {
 		cell  *string
 	}{
 		{fieldContent, &b.Content}, {fieldPlatforms, &b.Platforms}, {fieldWhen, &b.When}, {fieldDate, &b.Date}, {fieldTime, &b.Clock},
-		{fieldTitle, &b.Title}, {fieldLink, &b.Link}, {fieldZone, &b.Zone}, {fieldStatus, &b.Status}, {fieldID, &b.ID},
+		{fieldTitle, &b.Title}, {fieldLink, &b.Link}, {fieldZone, &b.Zone}, {fieldStatus, &b.Status}, {fieldApprove, &b.Approve}, {fieldID, &b.ID},
 		{fieldComment, &b.Comment}, {fieldSettings, &b.Settings}, {fieldLabels, &b.Labels},
 	}
 	for _, cells := range [][]placed{b.Media, b.Alts, b.Variants} {
@@ -428,6 +428,15 @@ func (m *maker) status() {
 		m.wrong(fieldStatus, "NOT_TO_BE_POSTED", m.in.Status, "draft or scheduled", "take the row out: it says that it is over")
 	default:
 		m.wrong(fieldStatus, "UNKNOWN_STATUS", m.in.Status, "draft or scheduled", "write draft to keep the row back, or leave the cell empty")
+	}
+	if !m.approves {
+		return
+	}
+	switch approved, ok := approval(m.in.Approve); {
+	case !ok:
+		m.wrong(fieldApprove, "UNKNOWN_APPROVAL", m.in.Approve, "yes or no", "write yes to let the row out, or leave the cell empty to keep it back")
+	case !approved:
+		d.Status = post.StatusDraft
 	}
 }
 

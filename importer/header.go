@@ -24,6 +24,7 @@ const (
 	fieldLink      field = "link"
 	fieldZone      field = "timezone"
 	fieldStatus    field = "status"
+	fieldApprove   field = "approve" // whether the row may go out
 	fieldID        field = "external_id"
 	fieldComment   field = "first_comment"
 	fieldLabels    field = "labels"
@@ -79,11 +80,12 @@ var synonyms = map[field]string{
 	fieldLink:     `link links url linkurl ogmetaurl landingpage lien enlace`,
 	fieldZone:     `timezone tz zone zeitzone fuseauhoraire zonahoraria fusoorario tijdzone`,
 	fieldStatus:   `status state poststatus zustand statut estado stato`,
+	fieldApprove:  `approve approved approval freigabe freigegeben genehmigt aprobado aprovado approuvé approuve approvato goedgekeurd`,
 	fieldID:       `externalid id uid rowid postid reference kennung identifiant`,
 	fieldComment:  `firstcomment followupcomment comment comments ersterkommentar premiercommentaire primercomentario`,
 	fieldLabels:   `labels label tags tag category categories campaign hashtaggroup kategorie kampagne étiquettes etiquetas`,
 	fieldSettings: `platformsettings settings`,
-	fieldIgnored:  `postroomerror notes note notizen location ort enddate endtime alldayevent private reminder approve approved posted postgroupid importsuccess`,
+	fieldIgnored:  `postroomerror notes note notizen location ort enddate endtime alldayevent private reminder posted postgroupid importsuccess`,
 }
 
 var fieldOf = func() map[string]field {

@@ -78,6 +78,8 @@ type File struct {
 	header   []string // names of the columns
 	headers  []record // the header rows as written: none, one, or two
 	columns  []column
+	report   bool        // it is a report that came back
+	approves bool        // a column says which rows may go out
 	form     *form       // of the tool that the file was made for; nil for none
 	why      string      // it was recognised
 	dates    []dateOrder // by column
@@ -120,6 +122,9 @@ func (f *File) look(ctx context.Context) error {
 	}
 	if err := f.findHeader(); err != nil {
 		return err
+	}
+	if f.report {
+		return nil
 	}
 	return f.survey(ctx)
 }

@@ -94,7 +94,13 @@ func (f *File) pickHeader(head []byte, whole bool) error {
 			}
 		}
 	}
-	found, from, to := recogniseIn(recs, at)
+	var found *recognition
+	var from, to int
+	if i := slices.IndexFunc(recs, func(r record) bool { return isReport(cellsOf(&r)) }); i >= 0 {
+		f.report, at = true, i
+	} else {
+		found, from, to = recogniseIn(recs, at)
+	}
 	switch {
 	case found != nil:
 	case at >= 0:
@@ -237,6 +243,9 @@ func (f *File) misspelt(line, column int, name, near string) post.Problem {
 func (f *File) readHeader(cells []string, found *recognition) error {
 	cells = trimEmpty(cells)
 	f.header = cells
+	if f.report {
+		return nil
+	}
 	if len(cells) > f.opt.Limits.MaxColumns {
 		return unusable(&f.opt, "TOO_MANY_COLUMNS", fmt.Sprintf("%d columns", len(cells)), fmt.Sprintf("at most %d", f.opt.Limits.MaxColumns), "remove columns that are not needed")
 	}
@@ -254,6 +263,7 @@ func (f *File) readHeader(cells []string, found *recognition) error {
 			have[c.field]++
 		}
 	}
+	f.approves = have[fieldApprove] > 0
 	f.splitTimes(have)
 	// A date column alone holds the whole time.
 	if have[fieldWhen] == 0 && have[fieldDate] > 0 && have[fieldTime] == 0 {
@@ -356,7 +366,7 @@ func (f *File) rename(from, to field) {
 }
 
 // single are the fields of which a row can have only one value.
-var single = []field{fieldContent, fieldPlatforms, fieldWhen, fieldDate, fieldTime, fieldTitle, fieldZone, fieldStatus, fieldID, fieldComment, fieldSettings, fieldLink}
+var single = []field{fieldContent, fieldPlatforms, fieldWhen, fieldDate, fieldTime, fieldTitle, fieldZone, fieldStatus, fieldApprove, fieldID, fieldComment, fieldSettings, fieldLink}
 
 // duplicates finds single-valued fields that several columns claim. Of columns
 // with the same name the first counts, and the survey sees whether all agree; of
