@@ -90,9 +90,13 @@ type Request struct {
 	Size   int64
 	Pin    func(path string, data []byte) error // keeps a picture that came inside a file, in the room's media folder
 	Media  Pinner                               // takes the media that rows name; nil leaves them as they are
-	Same   func() bool                          // whether the name still leads to File, unchanged; nil when nobody writes there
-	Now    time.Time
-	Limits Caps
+	// Approve arms a draft that a report marks, or with keep false only says whether
+	// it could. An error that is an *[Unapproved] is about this post alone. nil
+	// takes no reports.
+	Approve func(ctx context.Context, g *post.Group, id post.ID, keep bool) error
+	Same    func() bool // whether the name still leads to File, unchanged; nil when nobody writes there
+	Now     time.Time
+	Limits  Caps
 }
 
 // Caps bound what one file may hold; a zero field means the reader's default.
@@ -109,21 +113,23 @@ const (
 	Duplicate                    // the same bytes are stored already: archive it
 	Nothing                      // read, but no row could be used: reject it
 	Unusable                     // could not be read at all: reject it
+	Approved                     // a report that came back, with what to approve: archive it
 )
 
 // String returns a word for logs.
 func (o Outcome) String() string {
-	return [...]string{"", "taken", "duplicate", "nothing usable", "unusable"}[min(int(o), 4)]
+	return [...]string{"", "taken", "duplicate", "nothing usable", "unusable", "approved"}[min(int(o), 5)]
 }
 
 // A Result is what became of a file.
 type Result struct {
-	Outcome  Outcome            `json:"outcome"`
-	Import   post.Import        `json:"import"` // of a duplicate: the import that has it
-	Problems []post.Problem     `json:"problems,omitempty"`
-	Omitted  int                `json:"problems_omitted,omitempty"` // problems beyond the first thousand
-	Quotas   []limits.QuotaLine `json:"quotas,omitempty"`
-	Reports  []string           `json:"reports,omitempty"` // paths of what was written
+	Outcome   Outcome            `json:"outcome"`
+	Import    post.Import        `json:"import"` // of a duplicate: the import that has it
+	Problems  []post.Problem     `json:"problems,omitempty"`
+	Omitted   int                `json:"problems_omitted,omitempty"` // problems beyond the first thousand
+	Quotas    []limits.QuotaLine `json:"quotas,omitempty"`
+	Approvals *Approvals         `json:"approvals,omitempty"` // of a report that came back
+	Reports   []string           `json:"reports,omitempty"`   // paths of what was written
 }
 
 // MarshalText writes the word.
@@ -252,7 +258,14 @@ func (j *job) meet(ctx context.Context) (res Result, done bool, err error) {
 		res, err = j.in.refuse(j.req, j.digest, u)
 		return res, true, err
 	}
-	return Result{}, false, err
+	if err != nil {
+		return Result{}, false, err
+	}
+	if c, ok := j.src.(csvSource); ok && c.Report() {
+		res, err = j.approve(ctx, c.File)
+		return res, true, err
+	}
+	return Result{}, false, nil
 }
 
 // attempt compares, plans, writes and seals once.

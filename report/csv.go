@@ -14,7 +14,7 @@ import (
 // resultColumns stand after the input's own.
 var resultColumns = []string{
 	"line", "status", "scheduled_time", "local_time", "moved_by", "why", "post_group_id", "platform",
-	"posted_url", "error_code", "error", "hint", "attempts", "updated_at",
+	"posted_url", "error_code", "error", "hint", "attempts", "updated_at", "approve",
 }
 
 const bom = "\ufeff"
@@ -156,7 +156,7 @@ func (b *Builder) csvLine(r *post.Row, p *post.Post) {
 	if p != nil && p.Attempts > 0 {
 		b.line = b.times.appendUTC(b.line, p.UpdatedAt)
 	}
-	b.line = append(b.line, b.comma)
+	b.line = append(b.line, b.comma, b.comma) // the last cell is for people to fill
 	b.endLine()
 }
 

@@ -37,6 +37,7 @@ type app struct {
 	cwd            string // relative paths of the command line start here
 	env            func(string) (string, bool)
 	tty            bool
+	user           string // who runs the command; "" where that is not known
 
 	dir  string // --room
 	json bool   // --json
@@ -203,7 +204,7 @@ func (a *app) withRoom(ctx context.Context, fn func(*room) error) error {
 // askDaemon has the daemon of the room, when one runs, carry the command line
 // out.
 func (a *app) askDaemon(ctx context.Context) (served bool, err error) {
-	code, served, err := callSocket(ctx, socketPath(a.path(a.dir)), socketRequest{Args: a.args, Dir: a.cwd, TTY: a.tty}, a.stdout, a.stderr)
+	code, served, err := callSocket(ctx, socketPath(a.path(a.dir)), socketRequest{Args: a.args, Dir: a.cwd, TTY: a.tty, User: a.user}, a.stdout, a.stderr)
 	switch {
 	case served && err != nil:
 		err = fmt.Errorf("ask the running postroom: %w", err)

@@ -38,7 +38,7 @@ func (a *app) connectionsCommand() *cobra.Command {
 					return noConnection(r, args[0])
 				}
 				for _, f := range found {
-					if err := r.store.Resume(c.Context(), f.account, f.id, who); err != nil && !isNotFound(err) {
+					if err := r.store.Resume(c.Context(), f.account, f.id, a.who()); err != nil && !isNotFound(err) {
 						return err
 					}
 					a.notef("%s of %s sends again", f.id, f.account)

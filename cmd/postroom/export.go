@@ -20,17 +20,17 @@ import (
 
 func (a *app) exportCommand() *cobra.Command {
 	var account, out string
-	var asCalendar bool
+	var asCalendar, audit bool
 	var as exportAs
 	c := &cobra.Command{
-		Use: "export", Short: "Write every post group as one line of JSON or as a calendar, or the plan as a file for another tool", Args: cobra.NoArgs,
-		Long: "Write every post group as one line of JSON, with --ics as a calendar, or with --as what waits\nto be published as a bulk file for another tool. What such a file cannot say is told, and a\npost that it would say otherwise is left out; then the exit code is 3.\n\nTools: " + strings.Join(importer.Tools(), ", "),
+		Use: "export", Short: "Write every post group as one line of JSON or as a calendar, the plan as a file for another tool, or who did what", Args: cobra.NoArgs,
+		Long: "Write every post group as one line of JSON, with --ics as a calendar, or with --as what waits\nto be published as a bulk file for another tool. --audit writes who did what and when, as a line\nof JSON each; a later one has every line of an earlier one. What such a file cannot say is told, and a\npost that it would say otherwise is left out; then the exit code is 3.\n\nTools: " + strings.Join(importer.Tools(), ", "),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if as.tool == "" && (as.connection != "" || as.dateOrder != "") {
 				return usageError("--connection and --date-order go with --as")
 			}
-			if as.tool != "" && asCalendar {
-				return usageError("--as and --ics: choose one")
+			if as.tool != "" && asCalendar || as.tool != "" && audit || asCalendar && audit {
+				return usageError("--as, --ics and --audit: choose one")
 			}
 			if as.dateOrder != "" && as.dateOrder != "dmy" && as.dateOrder != "mdy" {
 				return usageError("--date-order: want dmy or mdy")
@@ -44,8 +44,12 @@ func (a *app) exportCommand() *cobra.Command {
 					return noAccount(r, account)
 				}
 				write := exportGroups
-				if asCalendar {
+				what := "post groups"
+				switch {
+				case asCalendar:
 					write = exportCalendar
+				case audit:
+					write, what = exportAudit, "entries"
 				}
 				if out == "" {
 					_, err := write(c.Context(), r.store, post.AccountID(account), a.stdout)
@@ -63,13 +67,14 @@ func (a *app) exportCommand() *cobra.Command {
 				if err := f.Commit(); err != nil {
 					return err
 				}
-				a.notef("%d post groups written to %s", n, out)
+				a.notef("%d %s written to %s", n, what, out)
 				return nil
 			})
 		},
 	}
 	c.Flags().StringVar(&account, "account", "", "only of this account")
 	c.Flags().BoolVar(&asCalendar, "ics", false, "write an iCalendar file: the plan and what became of it")
+	c.Flags().BoolVar(&audit, "audit", false, "write who imported, approved, moved and cancelled what, and what was published")
 	c.Flags().StringVar(&as.tool, "as", "", "write the plan as a bulk file for this tool")
 	c.Flags().StringVar(&as.connection, "connection", "", "with --as: only what goes to this connection")
 	c.Flags().StringVar(&as.dateOrder, "date-order", "", "with --as: dmy or mdy, for tools that write 03/04/2026; default: as the account has it")

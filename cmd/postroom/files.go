@@ -159,6 +159,7 @@ func (a *app) eachFile(ctx context.Context, r *room, account post.AccountID, nam
 		res := fileResult{File: name}
 		f, err := r.named(account, a.path(name))
 		if err == nil {
+			f.req.Approve = r.approver(a.who() + ", " + f.req.Name)
 			res.Result, err = do(ctx, f)
 			err = errors.Join(err, f.file.Close())
 		}
@@ -176,6 +177,8 @@ func (a *app) eachFile(ctx context.Context, r *room, account post.AccountID, nam
 			}
 		case res.Outcome == intake.Unusable || res.Outcome == intake.Nothing:
 			worse(exitFailed)
+		case res.Approvals != nil && res.Approvals.Refused > 0:
+			worse(exitPartly)
 		case res.Outcome == intake.Taken && n.Rejected+n.Held > 0:
 			worse(exitPartly)
 		}
@@ -208,6 +211,8 @@ func (a *app) printResult(r *room, res *fileResult) {
 	switch res.Outcome {
 	case intake.Unusable:
 		fmt.Fprintf(a.stdout, "%s: could not be used\n", name)
+	case intake.Approved:
+		fmt.Fprintf(a.stdout, "%s: %s\n", name, res.Approvals)
 	case intake.Duplicate:
 		fmt.Fprintf(a.stdout, "%s: imported before\n", name)
 	default:

@@ -146,7 +146,7 @@ func (a *app) importsUndoCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				cancelled, left, err := r.store.UndoImport(c.Context(), id, who)
+				cancelled, left, err := r.store.UndoImport(c.Context(), id, a.who())
 				if err != nil {
 					return noImport(err, args[0])
 				}

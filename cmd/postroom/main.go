@@ -10,6 +10,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"os/user"
 	"syscall"
 	_ "time/tzdata" // zones must resolve on machines without a zone database
 )
@@ -25,6 +26,15 @@ func run() int {
 	if err != nil {
 		cwd = "."
 	}
-	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, cwd: cwd, env: os.LookupEnv, tty: isTerminal(os.Stderr)}
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, cwd: cwd, env: os.LookupEnv, tty: isTerminal(os.Stderr), user: userName()}
 	return a.execute(ctx, os.Args[1:])
+}
+
+// userName is who runs the program, or "" when the system does not tell.
+func userName() string {
+	u, err := user.Current()
+	if err != nil {
+		return ""
+	}
+	return u.Username
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/postroom/postroom/intake"
 	"github.com/postroom/postroom/internal/walltime"
 	"github.com/postroom/postroom/post"
 )
@@ -156,33 +158,95 @@ func (a *app) changeAll(ctx context.Context, r *room, ids []string, done string,
 func (a *app) postsRetryCommand() *cobra.Command {
 	return a.change("retry ID…", "Send failed posts again at the next minute", "will be sent again",
 		func(ctx context.Context, r *room, id post.ID) (post.Group, error) {
-			return r.store.Retry(ctx, id, r.thisSecond(), who)
+			return r.store.Retry(ctx, id, r.thisSecond(), a.who())
 		})
 }
 
 func (a *app) postsCancelCommand() *cobra.Command {
 	return a.change("cancel ID…", "Take waiting posts back", "cancelled",
 		func(ctx context.Context, r *room, id post.ID) (post.Group, error) {
-			return r.store.Cancel(ctx, id, who)
+			return r.store.Cancel(ctx, id, a.who())
 		})
 }
 
 func (a *app) postsApproveCommand() *cobra.Command {
-	var at string
-	c := a.change("approve ID…", "Schedule drafts and held posts", "approved",
-		func(ctx context.Context, r *room, id post.ID) (post.Group, error) {
-			g, err := r.store.Group(ctx, id)
-			if err != nil {
-				return g, err
+	var at, imp string
+	one := func(ctx context.Context, r *room, id post.ID) (post.Group, error) {
+		g, err := r.store.Group(ctx, id)
+		if err != nil {
+			return g, err
+		}
+		when, err := parseWhen("--at", at, r.zone(g.Account))
+		if err != nil {
+			return g, err
+		}
+		return r.approve(ctx, &g, id, when, a.who())
+	}
+	c := &cobra.Command{
+		Use: "approve ID…", Short: "Schedule drafts and held posts",
+		Long: "Schedule drafts and held posts: those named, or with --import all of a file whose\ntime has not passed. A report does the same for the rows that it marks: write yes\ninto its approve column, and drop it into the inbox.",
+		RunE: func(c *cobra.Command, args []string) error {
+			if (imp == "") == (len(args) == 0) {
+				return usageError("want the ids of posts, or --import ID")
 			}
-			when, err := parseWhen("--at", at, r.zone(g.Account))
-			if err != nil {
-				return g, err
-			}
-			return r.approve(ctx, &g, id, when)
-		})
+			return a.withRoom(c.Context(), func(r *room) error {
+				if imp == "" {
+					return a.changeAll(c.Context(), r, args, "approved", one)
+				}
+				if at != "" {
+					return usageError("--at: one time for all posts of a file is no plan")
+				}
+				drafts, err := r.draftsOf(c.Context(), imp)
+				if err != nil {
+					return err
+				}
+				if len(drafts) == 0 {
+					a.notef("nothing of it waits for approval")
+				}
+				return a.changeAll(c.Context(), r, drafts, "approved", func(ctx context.Context, r *room, id post.ID) (post.Group, error) {
+					g, err := r.store.Group(ctx, id)
+					if err != nil {
+						return g, err
+					}
+					err = r.approver(a.who())(ctx, &g, id, true)
+					if u := (*intake.Unapproved)(nil); errors.As(err, &u) {
+						return g, &hinted{fmt.Errorf("%s: want %s", id, u.Want), u.Hint}
+					}
+					if err != nil {
+						return g, err
+					}
+					return r.store.Group(ctx, id)
+				})
+			})
+		},
+	}
 	c.Flags().StringVar(&at, "at", "", "when, like 2026-03-01T09:00 in the account's zone; default: the time it asked for, or now when that is past")
+	c.Flags().StringVar(&imp, "import", "", "all drafts of this import")
 	return c
+}
+
+// draftsOf returns the ids of the groups of an import that wait for approval.
+func (r *room) draftsOf(ctx context.Context, imp string) (ids []string, err error) {
+	id, err := parseID(imp)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.store.Import(ctx, id); err != nil {
+		return nil, noImport(err, imp)
+	}
+	for cursor := ""; ; {
+		groups, next, err := r.store.Groups(ctx, post.Filter{Import: id, Statuses: []post.Status{post.StatusDraft}}, cursor, 500)
+		if err != nil {
+			return nil, err
+		}
+		for i := range groups {
+			ids = append(ids, groups[i].ID.String())
+		}
+		if next == "" {
+			return ids, nil
+		}
+		cursor = next
+	}
 }
 
 func (a *app) postsRescheduleCommand() *cobra.Command {
@@ -200,7 +264,7 @@ func (a *app) postsRescheduleCommand() *cobra.Command {
 					if err != nil {
 						return g, err
 					}
-					return r.reschedule(ctx, &g, id, when)
+					return r.reschedule(ctx, &g, id, when, a.who())
 				})
 			})
 		},
@@ -218,7 +282,7 @@ func (a *app) postsResolveCommand() *cobra.Command {
 			}
 			return a.withRoom(c.Context(), func(r *room) error {
 				return a.changeAll(c.Context(), r, args[:1], "resolved", func(ctx context.Context, r *room, id post.ID) (post.Group, error) {
-					return r.store.Resolve(ctx, id, args[1] == "sent", post.Receipt{URL: url, PublishedAt: r.now(), Found: true}, who)
+					return r.store.Resolve(ctx, id, args[1] == "sent", post.Receipt{URL: url, PublishedAt: r.now(), Found: true}, a.who())
 				})
 			})
 		},
@@ -228,7 +292,12 @@ func (a *app) postsResolveCommand() *cobra.Command {
 }
 
 // who is recorded for changes made by the command line.
-const who = "command line"
+func (a *app) who() string {
+	if a.user == "" {
+		return "command line"
+	}
+	return a.user + ", command line"
+}
 
 func parseID(s string) (post.ID, error) {
 	id, err := post.ParseID(s)

@@ -359,7 +359,7 @@ func (r *room) original(path string) (intake.Original, error) {
 }
 
 // approve schedules a draft or held post, within the plan.
-func (r *room) approve(ctx context.Context, g *post.Group, id post.ID, at time.Time) (post.Group, error) {
+func (r *room) approve(ctx context.Context, g *post.Group, id post.ID, at time.Time, who string) (post.Group, error) {
 	if at.IsZero() {
 		at = g.ScheduledAt
 	}
@@ -375,8 +375,41 @@ func (r *room) approve(ctx context.Context, g *post.Group, id post.ID, at time.T
 	return approved, r.noRoom(g.Account, err)
 }
 
+// approver arms drafts that a report marks, for who brought the report. One whose
+// time has long passed would go out at once, and with it all such of the file: that
+// is left to a person.
+func (r *room) approver(who string) func(ctx context.Context, g *post.Group, id post.ID, keep bool) error {
+	return func(ctx context.Context, g *post.Group, id post.ID, keep bool) error {
+		at, now := g.ScheduledAt, r.thisSecond()
+		if at.IsZero() {
+			return &intake.Unapproved{Code: "NO_TIME", Want: "a time: the post has none", Hint: fmt.Sprintf("give the row one in the calendar, or `postroom posts approve %s --at TIME`", id)}
+		}
+		if grace := r.accountConfig(g.Account).LateGrace; grace > 0 && now.Sub(at) > grace {
+			return &intake.Unapproved{
+				Code: "TIME_PASSED", Want: fmt.Sprintf("a time to come: that of the post, %s, passed more than %s ago", local(at, r.zone(g.Account)), grace),
+				Hint: fmt.Sprintf("`postroom posts approve %s --at TIME` says when instead", id),
+			}
+		}
+		var err error
+		if keep {
+			_, err = r.approve(ctx, g, id, at, who)
+		} else {
+			_, err = r.fits(g, later(at, now))
+		}
+		var full *post.CapExceeded
+		var limit *post.LimitExceeded
+		switch {
+		case errors.As(err, &full), errors.As(err, &limit):
+			return &intake.Unapproved{Code: "NO_ROOM", Want: err.Error(), Hint: "cancel what is not needed, choose another month, or change the plan in the config"}
+		case errors.Is(err, post.ErrState):
+			return &intake.Unapproved{Code: "NOT_A_DRAFT", Want: "a draft: " + err.Error(), Hint: "open the newest report of the calendar"}
+		}
+		return err
+	}
+}
+
 // reschedule moves a waiting post, within the plan.
-func (r *room) reschedule(ctx context.Context, g *post.Group, id post.ID, at time.Time) (post.Group, error) {
+func (r *room) reschedule(ctx context.Context, g *post.Group, id post.ID, at time.Time, who string) (post.Group, error) {
 	at = later(at, r.thisSecond())
 	caps, err := r.fits(g, at)
 	if err != nil {

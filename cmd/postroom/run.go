@@ -235,7 +235,7 @@ func (d *daemon) reloadOnHangup(ctx context.Context) error {
 // serveSocket runs commands of other processes on this room.
 func (d *daemon) serveSocket(ctx context.Context) error {
 	return serveSocket(ctx, socketPath(d.room.dir), func(ctx context.Context, req socketRequest, stdout, stderr io.Writer) int {
-		a := &app{stdout: stdout, stderr: stderr, cwd: req.Dir, env: os.LookupEnv, tty: req.TTY, dir: d.room.dir, room: d.room}
+		a := &app{stdout: stdout, stderr: stderr, cwd: req.Dir, env: os.LookupEnv, tty: req.TTY, user: req.User, dir: d.room.dir, room: d.room}
 		return a.execute(ctx, req.Args)
 	})
 }

@@ -24,7 +24,7 @@ import (
 // (big endian), and the payload.
 //
 //	daemon  greeting  {"protocol":1}
-//	client  request   {"token":"…","args":[…],"dir":"/…","tty":true}
+//	client  request   {"token":"…","args":[…],"dir":"/…","tty":true,"user":"…"}
 //	daemon  stdout and stderr, as they come
 //	daemon  exit      the code in four bytes, or
 //	daemon  refusal   why the request was not run, for people
@@ -52,8 +52,9 @@ const (
 // A socketRequest is one command line, as the client was called with it.
 type socketRequest struct {
 	Args []string `json:"args"`
-	Dir  string   `json:"dir"` // absolute: the client's working directory
-	TTY  bool     `json:"tty"` // the client's stderr is a terminal
+	Dir  string   `json:"dir"`            // absolute: the client's working directory
+	TTY  bool     `json:"tty"`            // the client's stderr is a terminal
+	User string   `json:"user,omitempty"` // who calls, for the history of posts
 }
 
 // A runCommandLine runs one command line and returns its exit code.

@@ -83,6 +83,7 @@ func (t *taker) Take(ctx context.Context, f inbox.File) (inbox.Result, error) {
 		return inbox.Result{Disposition: inbox.Hold, Why: hold}, nil
 	}
 	req.Same = f.Same
+	req.Approve = r.approver("inbox, " + f.Name)
 	since, first := t.since(f.Path)
 	most := fetchHold
 	if !first {
@@ -201,6 +202,11 @@ func (r *room) take(ctx context.Context, req intake.Request) (intake.Result, err
 		}
 	}
 	r.onTake(res.Outcome.String(), c, r.now().Sub(start))
+	if res.Approvals != nil {
+		r.log.Info("report taken", "file", req.Name, "account", req.Account.ID, "approved", res.Approvals.Approved, "already", res.Approvals.Already,
+			"left", res.Approvals.Left, "refused", res.Approvals.Refused, "report", req.Report)
+		return res, nil
+	}
 	r.log.Info("file "+res.Outcome.String(), "file", req.Name, "account", req.Account.ID, "rows", c.Rows, "accepted", c.Accepted,
 		"held", c.Held, "rejected", c.Rejected, "unchanged", c.Unchanged, "report", req.Report)
 	return res, nil
