@@ -69,7 +69,7 @@ var next = map[Status][]Status{
 	StatusProcessing: {StatusPublished, StatusFailed, StatusUnknown, StatusScheduled},
 	StatusFailed:     {StatusScheduled, StatusPublished},
 	StatusUnknown:    {StatusScheduled, StatusPublished, StatusFailed},
-	StatusCancelled:  {},
+	StatusCancelled:  {StatusDraft}, // by an undo of what took it back
 	StatusPublished:  {},
 }
 

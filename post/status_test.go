@@ -24,6 +24,7 @@ func TestMay(t *testing.T) {
 		post.StatusProcessing: {post.StatusScheduled, post.StatusPublished, post.StatusFailed, post.StatusUnknown},
 		post.StatusFailed:     {post.StatusScheduled, post.StatusPublished},
 		post.StatusUnknown:    {post.StatusScheduled, post.StatusPublished, post.StatusFailed},
+		post.StatusCancelled:  {post.StatusDraft},
 	}
 	for _, from := range append(statuses, 0, 99) {
 		for _, to := range append(statuses, 0, 99) {

@@ -44,6 +44,13 @@ type DirtyImport struct {
 	Changes uint64 // grows with each change; tells whether more came while the report was written
 }
 
+// Replaced is a group that a revision took back, and the one that came in its
+// place: zero where its row was gone.
+type Replaced struct {
+	Group ID
+	By    ID
+}
+
 // Match is a row of an earlier import that carries a hash that was asked for.
 type Match struct {
 	At      int // index into the hashes asked for; -1 where none was

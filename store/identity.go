@@ -328,16 +328,22 @@ const matchesAtOnce = 5000
 
 // Why a post was cancelled, as its outcome's code says.
 const (
-	codeReplaced = "REPLACED" // a revision of its file says otherwise
-	codeUndone   = "UNDONE"   // with the import that brought it
+	codeReplaced      = "REPLACED"       // a revision of its file says otherwise
+	codeReplacedDraft = "REPLACED_DRAFT" // the same, and it was a draft until then
+	codeUndone        = "UNDONE"         // with the import that brought it
 )
 
 // withdrawn reports whether a cancelled group was taken back other than by a
 // person's word about it.
 func withdrawn(g *post.Group) bool {
 	return slices.ContainsFunc(g.Posts, func(p post.Post) bool {
-		return p.Problem != nil && (p.Problem.Code == codeReplaced || p.Problem.Code == codeUndone)
+		return p.Problem != nil && (replaced(&p) || p.Problem.Code == codeUndone)
 	})
+}
+
+// replaced reports whether a post was taken back by a revision of its file.
+func replaced(p *post.Post) bool {
+	return p.Status == post.StatusCancelled && p.Problem != nil && (p.Problem.Code == codeReplaced || p.Problem.Code == codeReplacedDraft)
 }
 
 // withdrawnKey is in meta once an account has groups that were withdrawn.
@@ -349,8 +355,12 @@ func (c *change) withdraw(g *post.Group, code, text, who string) (int, error) {
 	old, n := clone(g), 0
 	for i := range g.Posts {
 		if p := &g.Posts[i]; p.Status.Editable() {
+			why := code
+			if code == codeReplaced && p.Status == post.StatusDraft {
+				why = codeReplacedDraft
+			}
 			p.Status, p.UpdatedAt = post.StatusCancelled, c.now
-			p.Problem = &post.Outcome{Code: code, Message: text, At: c.now}
+			p.Problem = &post.Outcome{Code: why, Message: text, At: c.now}
 			n++
 		}
 	}

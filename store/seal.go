@@ -68,7 +68,7 @@ func (t *Stage) seal(ctx context.Context, seal post.Seal) (post.Import, error) {
 		}
 		for _, ids := range [][]post.ID{seal.Replace, seal.Cancel} {
 			for _, id := range ids {
-				if err := c.supersede(id, imp.Name); err != nil {
+				if err := c.supersede(id, &imp); err != nil {
 					return err
 				}
 			}
@@ -218,7 +218,7 @@ func (c *change) checkCap(account post.AccountID, limit post.Cap, n int) error {
 }
 
 // supersede cancels a group whose row says something else now, or is gone.
-func (c *change) supersede(id post.ID, by string) error {
+func (c *change) supersede(id post.ID, by *post.Import) error {
 	g, err := c.s.group(c.Tx, id)
 	if err != nil {
 		return err
@@ -229,7 +229,7 @@ func (c *change) supersede(id post.ID, by string) error {
 			return fmt.Errorf("group %s is %s: %w", id, p.Status, post.ErrConflict)
 		}
 	}
-	_, err = c.withdraw(&g, codeReplaced, "a new revision of "+by+" says otherwise", "")
+	_, err = c.withdraw(&g, codeReplaced, "a new revision of "+by.Name+" says otherwise", byImport(by.ID))
 	return err
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -140,22 +141,78 @@ const mostRowsShown = 1000
 func (a *app) importsUndoCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "undo ID", Short: "Cancel what is still waiting of one import", Args: cobra.ExactArgs(1),
+		Long: "Cancel what is still waiting of one import. What a revision took back of the earlier ones waits\nagain, where nothing of what came in its place is out: at its time when that is still to come and\nthe plan has room, else held. Published posts are never touched.",
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withRoom(c.Context(), func(r *room) error {
 				id, err := parseID(args[0])
 				if err != nil {
 					return err
 				}
-				cancelled, left, err := r.store.UndoImport(c.Context(), id, a.who())
+				view, err := r.undo(c.Context(), id, a.who())
 				if err != nil {
 					return noImport(err, args[0])
 				}
-				return a.print(map[string]int{"cancelled": cancelled, "left": left}, func(w io.Writer) {
-					fmt.Fprintf(w, "%d posts cancelled; %d were out already, or being sent, and stay\n", cancelled, left)
+				return a.print(view, func(w io.Writer) {
+					fmt.Fprintf(w, "%d posts cancelled; %d were out already, or being sent, and stay\n", view.Cancelled, view.Left)
+					if view.Restored > 0 {
+						fmt.Fprintf(w, "%d posts of earlier revisions wait again\n", view.Restored)
+					}
+					for _, h := range view.Held {
+						fmt.Fprintf(w, "held: post group %s: %s\n", h.Group, h.Why)
+					}
 				})
 			})
 		},
 	}
+}
+
+// An undoView is what an undo did.
+type undoView struct {
+	Cancelled int        `json:"cancelled"`
+	Left      int        `json:"left"`
+	Restored  int        `json:"restored"`       // posts of earlier revisions that wait again
+	Held      []heldView `json:"held,omitempty"` // those of them that wait for a person
+}
+
+type heldView struct {
+	Group post.ID `json:"post_group_id"`
+	Why   string  `json:"why"`
+}
+
+// undo takes an import back, and then lets wait again what it had taken back. A
+// run that was cut off in between goes on when it is asked for again.
+func (r *room) undo(ctx context.Context, id post.ID, who string) (view undoView, err error) {
+	if view.Cancelled, view.Left, err = r.store.UndoImport(ctx, id, who); err != nil {
+		return view, err
+	}
+	old, err := r.store.Replaced(ctx, id)
+	if err != nil {
+		return view, err
+	}
+	for _, o := range old {
+		g, waited, err := r.store.Restore(ctx, o, "the revision that took it back was undone", who)
+		if errors.Is(err, post.ErrState) {
+			continue // what came in its place is out
+		}
+		if err != nil {
+			return view, err
+		}
+		why := "it was a draft before"
+		switch {
+		case !waited:
+		case !g.ScheduledAt.After(r.now()):
+			why = "its time is past"
+		default:
+			_, err := r.approve(ctx, &g, g.ID, g.ScheduledAt, who)
+			if err == nil {
+				view.Restored += len(g.Posts)
+				continue
+			}
+			why = err.Error()
+		}
+		view.Held = append(view.Held, heldView{g.ID, why})
+	}
+	return view, nil
 }
 
 func noImport(err error, id string) error {
