@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -30,6 +31,7 @@ const (
 	tookBack                    // the calendar took the event back
 	older                       // the event is an older revision than what is stored
 	movedLive                   // the series was moved, and the post is out at its former time
+	noRoom                      // the row changed, and the plan has no room for what it says now
 )
 
 // tellRepeats settles what can be settled within the file: a second row with the
@@ -63,7 +65,7 @@ func (j *job) compare(ctx context.Context) error {
 	for n := range j.marks {
 		j.marks[n] &^= settled | changed | planned
 	}
-	j.settled, j.replace, j.cancel, j.freed, j.dropped = nil, nil, nil, nil, 0
+	j.settled, j.replace, j.gone, j.cancel, j.freed, j.dropped = nil, nil, nil, nil, nil, 0
 	j.uploads = nil
 	j.behind = map[string]bool{}
 	account, lineage := j.req.Account.ID, j.req.Place.Lineage
@@ -184,18 +186,21 @@ func (j *job) update(ctx context.Context, moved []settledRow) (fresh []settledRo
 			return nil, fmt.Errorf("group %s of row %d: %w", s.group, s.row+1, err)
 		}
 		claimed[s.group] = true
-		switch fate(&g) {
-		case fateEditable:
+		switch f := fate(&g); {
+		case f == fateEditable && j.refused[s.row] != nil:
+			s.why = noRoom
+			j.settle(s)
+		case f == fateEditable:
 			j.marks[s.row] |= changed
 			j.replace = append(j.replace, s.group)
 			j.keepUploads(s.row, &g)
 			j.free(&g)
-		case fateGone:
+		case f == fateGone:
 			// Nothing is live and nothing will be: the row is a new post.
-		case fateLive:
+		case f == fateLive:
 			s.why = liveNow
 			j.settle(s)
-		case fateInDoubt:
+		case f == fateInDoubt:
 			s.why = inDoubt
 			j.settle(s)
 		}
@@ -296,10 +301,11 @@ func (j *job) findRemoved(ctx context.Context, keys []uint64, loose []settledRow
 		return j.goneEvents(ctx, gone)
 	}
 	j.removed = len(gone)
-	if !j.req.CancelRemoved || j.removed > mostCancelled || j.removed*cancelShare > j.prev.Counts.Rows {
+	j.gone = slices.SortedFunc(maps.Keys(gone), compareIDs)
+	if !j.req.CancelRemoved || j.spared() != "" {
 		return nil
 	}
-	for id := range gone {
+	for _, id := range j.gone {
 		g, err := j.in.store.Group(ctx, id)
 		if err != nil {
 			return err
@@ -309,8 +315,20 @@ func (j *job) findRemoved(ctx context.Context, keys []uint64, loose []settledRow
 			j.free(&g)
 		}
 	}
-	slices.SortFunc(j.cancel, func(a, b post.ID) int { return slices.Compare(a[:], b[:]) })
 	return nil
+}
+
+// spared says why nothing of what is gone is cancelled, or "" when it may be. A
+// row that could not be read is not known by its id or words, so the post that it
+// brought earlier looks as if it were gone.
+func (j *job) spared() string {
+	switch {
+	case j.removed > mostCancelled || j.removed*cancelShare > j.prev.Counts.Rows:
+		return fmt.Sprintf("more than %d or a quarter of the rows are gone", mostCancelled)
+	case slices.ContainsFunc(j.marks, func(m mark) bool { return m&bad != 0 }):
+		return "some rows were rejected, and one of them may be its own"
+	}
+	return ""
 }
 
 // removedNote says what became of the rows that are gone, or nothing.
@@ -321,8 +339,8 @@ func (j *job) removedNote() (post.Problem, bool) {
 		return p, false
 	case len(j.cancel) > 0:
 		p.Want = fmt.Sprintf("gone since the earlier revision: %s; waiting groups cancelled: %d", rowsOf(j.removed), len(j.cancel))
-	case j.req.CancelRemoved && (j.removed > mostCancelled || j.removed*cancelShare > j.prev.Counts.Rows):
-		p.Want = fmt.Sprintf("gone since the earlier revision: %s, more than %d or a quarter: nothing was cancelled", rowsOf(j.removed), mostCancelled)
+	case j.req.CancelRemoved && j.spared() != "":
+		p.Want = fmt.Sprintf("gone since the earlier revision: %s; nothing was cancelled: %s", rowsOf(j.removed), j.spared())
 		p.Hint = "if they should not go out, cancel them with `postroom posts cancel`"
 	default:
 		p.Want = fmt.Sprintf("not in this revision: %s of the earlier one, which stay as they were", rowsOf(j.removed))
@@ -351,6 +369,8 @@ func (j *job) whySettled(ctx context.Context, s settledRow) string {
 		return "an older revision than the one stored: its SEQUENCE or LAST-MODIFIED is lower"
 	case movedLive:
 		return "the same words went out less than a day from this, before the series was moved: not posted again"
+	case noRoom:
+		return "the plan has no room for what this row says now: its post stays as it was"
 	case sameWord:
 		name, at := j.importName(ctx, s.imp)
 		return fmt.Sprintf("the same post is stored already, from %s of %s", name, at)

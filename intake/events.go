@@ -220,7 +220,12 @@ func (j *job) goneEvents(ctx context.Context, gone map[post.ID]bool) error {
 		}
 	}
 	j.removed = len(absent)
-	if j.req.CancelRemoved && j.removed <= mostCancelled && j.removed*cancelShare <= j.prev.Counts.Rows {
+	for i := range absent {
+		j.gone = append(j.gone, absent[i].ID)
+	}
+	j.gone = append(j.gone, j.cancel...) // the instances that are no more
+	slices.SortFunc(j.gone, compareIDs)
+	if j.req.CancelRemoved && j.spared() == "" {
 		for i := range absent {
 			j.cancel = append(j.cancel, absent[i].ID)
 			j.free(&absent[i])
@@ -228,7 +233,7 @@ func (j *job) goneEvents(ctx context.Context, gone map[post.ID]bool) error {
 	}
 	j.settleRevoked()
 	j.keepApart(live)
-	slices.SortFunc(j.cancel, func(a, b post.ID) int { return slices.Compare(a[:], b[:]) })
+	slices.SortFunc(j.cancel, compareIDs)
 	j.cancel = slices.Compact(j.cancel)
 	return nil
 }
@@ -379,7 +384,7 @@ func (j *job) missing(ctx context.Context, keys []uint64) ([]post.Match, error) 
 		}
 		out = append(out, ms...)
 		var as readAs
-		if json.Unmarshal(imp.Options, &as) != nil || !as.Part || imp.Previous.IsZero() {
+		if json.Unmarshal(imp.Options, &as) != nil || !as.Part && !imp.Undone || imp.Previous.IsZero() {
 			return out, nil
 		}
 		if imp, err = j.in.store.Import(ctx, imp.Previous); errors.Is(err, fs.ErrNotExist) || errors.Is(err, post.ErrNotFound) {

@@ -128,6 +128,7 @@ type Result struct {
 	Problems  []post.Problem     `json:"problems,omitempty"`
 	Omitted   int                `json:"problems_omitted,omitempty"` // problems beyond the first thousand
 	Quotas    []limits.QuotaLine `json:"quotas,omitempty"`
+	Changes   *Changes           `json:"changes,omitempty"`   // of a revision: what it does to the earlier ones
 	Approvals *Approvals         `json:"approvals,omitempty"` // of a report that came back
 	Reports   []string           `json:"reports,omitempty"`   // paths of what was written
 }
@@ -268,23 +269,38 @@ func (j *job) meet(ctx context.Context) (res Result, done bool, err error) {
 	return Result{}, false, nil
 }
 
-// attempt compares, plans, writes and seals once.
+// attempt compares, plans, writes and seals once. A changed row that the plan has
+// no room for must not take away what it brought earlier: it is left out, and the
+// rest is planned without the room that its post has.
 func (j *job) attempt(ctx context.Context) (Result, error) {
+	j.refused = nil
+	for {
+		if err := j.arrange(ctx); err != nil {
+			return Result{}, err
+		}
+		if !j.refuseChanges() {
+			return j.write(ctx)
+		}
+	}
+}
+
+// arrange compares and plans.
+func (j *job) arrange(ctx context.Context) error {
 	if err := j.compare(ctx); err != nil {
-		return Result{}, fmt.Errorf("compare %s with earlier files: %w", j.req.Name, err)
+		return fmt.Errorf("compare %s with earlier files: %w", j.req.Name, err)
 	}
 	if j.unseen() { // the store has moved on since fetch
 		if err := j.look(ctx); err != nil {
-			return Result{}, err
+			return err
 		}
 		if err := j.compare(ctx); err != nil {
-			return Result{}, fmt.Errorf("compare %s with earlier files: %w", j.req.Name, err)
+			return fmt.Errorf("compare %s with earlier files: %w", j.req.Name, err)
 		}
 	}
 	if err := j.plan(ctx); err != nil {
-		return Result{}, fmt.Errorf("plan %s: %w", j.req.Name, err)
+		return fmt.Errorf("plan %s: %w", j.req.Name, err)
 	}
-	return j.write(ctx)
+	return nil
 }
 
 // known handles a file whose bytes are stored already. done is false for a file

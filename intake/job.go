@@ -53,14 +53,16 @@ type job struct {
 	replace []post.ID           // groups that changed rows stand in for
 	uploads map[uint32]uploaded // by row
 	removed int                 // groups of the previous revision that no row has now
-	cancel  []post.ID           // those of them that are to be cancelled
+	gone    []post.ID           // the groups themselves, sorted
+	cancel  []post.ID           // those of them that are to be cancelled, sorted
 	freed   []post.Post         // open posts of replace and cancel: their time and quota are free again
 	names   map[post.ID]importName
 
 	// Of the plan.
-	slots  []scheduler.Slot // of the rows marked planned, in row order
-	quotas []limits.QuotaLine
-	caps   []post.Cap
+	slots   []scheduler.Slot               // of the rows marked planned, in row order
+	refused map[uint32]*post.LimitExceeded // changed rows that the plan has no room for
+	quotas  []limits.QuotaLine
+	caps    []post.Cap
 }
 
 // mark says what is known of a row after each step.

@@ -68,3 +68,22 @@ func (j *job) reserve(m *limits.Meter) ([]post.Cap, []limits.QuotaLine) {
 	}
 	return m.Caps(), m.Lines()
 }
+
+// refuseChanges notes which changed rows the plan has no room for, and reports
+// whether there are such.
+func (j *job) refuseChanges() bool {
+	k, any := 0, false
+	for n, m := range j.marks {
+		if m&planned == 0 {
+			continue
+		}
+		if s := &j.slots[k]; m&changed != 0 && s.Verdict == scheduler.Rejected {
+			if j.refused == nil {
+				j.refused = map[uint32]*post.LimitExceeded{}
+			}
+			j.refused[uint32(n)], any = s.Limit, true
+		}
+		k++
+	}
+	return any
+}

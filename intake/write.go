@@ -17,17 +17,18 @@ import (
 // A writer is the second pass: it turns rows into groups and report lines.
 type writer struct {
 	*job
-	stage  Stage // nil when only checking
-	lines  *report.Builder
-	report *reporter
-	imp    post.Import
-	slot   int // next of slots
-	settle int // next of settled
-	firsts map[int]int
-	perDay *perDay
-	unfit  *post.Problem // the first row that the plan has no room for
-	res    Result
-	group  post.Group // reused
+	stage    Stage // nil when only checking
+	lines    *report.Builder
+	report   *reporter
+	imp      post.Import
+	slot     int // next of slots
+	settle   int // next of settled
+	replaced int // next of replace
+	firsts   map[int]int
+	perDay   *perDay
+	unfit    *post.Problem // the first row that the plan has no room for
+	res      Result
+	group    post.Group // reused
 }
 
 // write stores the planned rows and writes the report, or only the report when
@@ -59,6 +60,9 @@ func (j *job) write(ctx context.Context) (res Result, err error) {
 	if j.extends != nil {
 		w.imp.Digest, w.imp.Archive = laterDigest(j.digest, &j.as), j.extends.Archive
 	}
+	if !j.prev.ID.IsZero() && j.extends == nil {
+		w.res.Changes = &Changes{Since: j.prev.TakenAt}
+	}
 	w.report = newReporter(w.lines, len(j.src.Header()))
 	err = j.src.Rows(ctx, func(r *row) error { return w.row(ctx, r) })
 	if err = errors.Join(err, w.report.end()); err != nil {
@@ -77,6 +81,9 @@ func (j *job) write(ctx context.Context) (res Result, err error) {
 // seal makes the rows live and only then the report visible: what it calls
 // accepted is on disk.
 func (w *writer) seal(ctx context.Context) (Result, error) {
+	if err := w.noteRemoved(ctx); err != nil {
+		return Result{}, err
+	}
 	c := &w.imp.Counts
 	c.Removed, c.Cancelled = w.removed, len(w.cancel)
 	w.imp.Notes = append(w.imp.Notes, w.src.Notes()...)
@@ -153,6 +160,10 @@ func (w *writer) row(ctx context.Context, r *row) error {
 		s := w.settled[w.settle]
 		w.settle++
 		row.Decision, row.Group, row.Why = post.Unchanged, s.group, w.whySettled(ctx, s)
+		if s.why == noRoom {
+			row.Decision, row.Group = post.Rejected, post.ID{}
+			row.Problems = append(row.Problems, w.noRoom(r, w.refused[s.row]))
+		}
 		if s.why == older { // the newer revision stays the one to be compared with
 			row.Sequence, row.ModifiedAt = s.stored.sequence, s.stored.modifiedAt
 		}
@@ -163,6 +174,9 @@ func (w *writer) row(ctx context.Context, r *row) error {
 		s := &w.slots[w.slot]
 		w.slot++
 		g = w.place(&row, r, s)
+	}
+	if err := w.note(ctx, r, &row, g); err != nil {
+		return err
 	}
 	w.remember(n, r.Line)
 	return w.emit(r, &row, g)
@@ -175,14 +189,7 @@ func (w *writer) place(row *post.Row, r *row, s *scheduler.Slot) *post.Group {
 	switch s.Verdict {
 	case scheduler.Rejected:
 		row.Decision = post.Rejected
-		p := post.Problem{File: w.req.Name, Line: r.Line, UID: r.UID, Code: s.Limit.Code, Want: s.Limit.Message, Limit: s.Limit, Hint: quotaHint(s.Limit)}
-		row.Problems = append(row.Problems, p)
-		if w.unfit == nil {
-			w.unfit = &post.Problem{
-				File: w.req.Name, Line: r.Line, Severity: post.SeverityWarning, Code: s.Limit.Code,
-				Want: fmt.Sprintf("the first row that the %s plan has no room for: %s", s.Limit.PlanName, s.Limit.Message),
-			}
-		}
+		row.Problems = append(row.Problems, w.noRoom(r, s.Limit))
 		return nil
 	case scheduler.Held:
 		if w.over(r, s) {
@@ -227,6 +234,17 @@ func (w *writer) place(row *post.Row, r *row, s *scheduler.Slot) *post.Group {
 		g.Posts = append(g.Posts, p)
 	}
 	return g
+}
+
+// noRoom says which quota a row breaks, and keeps the first that does.
+func (w *writer) noRoom(r *row, l *post.LimitExceeded) post.Problem {
+	if w.unfit == nil {
+		w.unfit = &post.Problem{
+			File: w.req.Name, Line: r.Line, Severity: post.SeverityWarning, Code: l.Code,
+			Want: fmt.Sprintf("the first row that the %s plan has no room for: %s", l.PlanName, l.Message),
+		}
+	}
+	return post.Problem{File: w.req.Name, Line: r.Line, UID: r.UID, Code: l.Code, Want: l.Message, Limit: l, Hint: quotaHint(l)}
 }
 
 // reason says in words why a row moved or is held.

@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -208,6 +209,9 @@ func (a *app) printResult(r *room, res *fileResult) {
 	}
 	n := res.Import.Counts
 	name := printable(filepath.Base(res.File))
+	if res.Changes != nil {
+		printChanges(a.stdout, res.Changes, r.zone(res.Import.Account))
+	}
 	switch res.Outcome {
 	case intake.Unusable:
 		fmt.Fprintf(a.stdout, "%s: could not be used\n", name)
@@ -232,6 +236,49 @@ func (a *app) printResult(r *room, res *fileResult) {
 			fmt.Fprintf(a.stdout, "  report: %s\n", p)
 		}
 	}
+}
+
+// printChanges shows what a revision does to the earlier ones of its file, like a
+// patch.
+func printChanges(w io.Writer, c *intake.Changes, zone *time.Location) {
+	fmt.Fprintf(w, "changes since the revision of %s:\n", local(c.Since, zone))
+	for _, l := range c.Lines {
+		where := ""
+		if l.Line > 0 {
+			where = fmt.Sprintf("line %d: ", l.Line)
+		}
+		on := make([]string, len(l.Connections))
+		for i, id := range l.Connections {
+			on[i] = string(id)
+		}
+		fmt.Fprintf(w, "%s %s%s, %s: %q", l.Kind.Sign(), where, local(l.At, zone), strings.Join(on, " "), printable(l.Text))
+		if l.Note != "" {
+			fmt.Fprintf(w, ": %s", printable(l.Note))
+		}
+		fmt.Fprintln(w)
+		for _, f := range l.Fields {
+			fmt.Fprintf(w, "    %s: %s → %s\n", f.Field, orNothing(f.Old), orNothing(f.New))
+		}
+	}
+	if c.Omitted > 0 {
+		fmt.Fprintf(w, "… and %d more lines\n", c.Omitted)
+	}
+	fmt.Fprintf(w, "%d added (+), %d changed (~), %d unchanged (=), %d removed (-)", c.Added, c.Changed, c.Unchanged, c.Removed)
+	if c.Removed > 0 {
+		fmt.Fprintf(w, ", %d of them to be cancelled", c.Cancelled)
+	}
+	if c.Rejected > 0 {
+		fmt.Fprintf(w, "; %d rejected", c.Rejected)
+	}
+	fmt.Fprintln(w)
+}
+
+// orNothing shows a value, and a word for none.
+func orNothing(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	return strconv.Quote(printable(s))
 }
 
 // named opens a file named on the command line, and makes the request to take it.
