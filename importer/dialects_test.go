@@ -158,3 +158,26 @@ func FuzzDialects(f *testing.F) {
 	o := dialectOptions(f, "publer.csv")
 	f.Fuzz(func(t *testing.T, data []byte) { checkFile(t, o, data) })
 }
+
+// A meeting is none where it says itself that it is to be posted.
+func TestAnEventWithGuestsSaysThatItIsAPost(t *testing.T) {
+	t.Parallel()
+	o := dialectOptions(t, "outlook.csv")
+	head := "Subject,Start Date,Start Time,Required Attendees,Categories,Show time as\n"
+	if got := read(t, o, []byte(head+"Launch,3/25/2026,9:00 AM,Bob,Twitter,2\n")); !strings.Contains(got, `[twitter-1] "Launch"`) {
+		t.Errorf("got\n%s", got)
+	}
+	o.Platforms = []post.ConnectionID{"twitter-1"}
+	if got := read(t, o, []byte(head+"Launch,3/25/2026,9:00 AM,Bob,spring,2\n")); !strings.Contains(got, "looks like a meeting") {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+// A row that looks like the header of another tool's file is a row, below a header.
+func TestOnlyTheFirstHeaderCounts(t *testing.T) {
+	t.Parallel()
+	got := read(t, testOptions(t, "a.csv"), []byte("content,platforms,scheduled_time,media_url\nText,Image URL,Tags,Posting Time\nHello,x,2026-03-01T09:00,\n"))
+	if !strings.Contains(got, `2 line 3: 2026-03-01T08:00:00Z [twitter-123456] "Hello"`) {
+		t.Errorf("got\n%s", got)
+	}
+}

@@ -85,8 +85,9 @@ func (row *Row) problem(p post.Problem) {
 // A maker makes one draft.
 type maker struct {
 	*File
-	row *Row
-	in  *bound
+	row   *Row
+	in    *bound
+	named bool // an event says itself where it is to be posted
 }
 
 func (m *maker) wrong(f field, code, got, want, hint string) {

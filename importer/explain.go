@@ -73,11 +73,10 @@ func Explain(ctx context.Context, src io.ReaderAt, size int64, o Options) (*Expl
 		e.Unusable = true
 		e.Problems = append(slices.Clone(refused.Problems), f.notes...)
 	}
-	if f.style.delim != 0 {
-		e.Delimiter, e.Quote = string(f.style.delim), string(f.style.quote)
-	}
-	if f.style.escape != 0 {
-		e.Escape = string(f.style.escape)
+	if f.delim != 0 {
+		if err := f.explainStyle(e); err != nil {
+			return nil, err
+		}
 	}
 	if f.form != nil {
 		e.Tool, e.Why = f.form.template(), f.why
@@ -96,6 +95,36 @@ func Explain(ctx context.Context, src io.ReaderAt, size int64, o Options) (*Expl
 		e.Columns = append(e.Columns, c)
 	}
 	return e, f.sample(e.Columns)
+}
+
+// explainStyle says how the text is written. Of a file that is no calendar that may
+// be in a way that calendars are not.
+func (f *File) explainStyle(e *Explanation) error {
+	skip := f.skip
+	head, whole, err := f.readHead()
+	f.skip = skip
+	if err != nil {
+		return err
+	}
+	delims := []byte{f.delim}
+	if len(f.columns) == 0 {
+		delims = slices.Concat(delimiters, rare)
+	}
+	s := sniffStyle(head, whole, delims)
+	if len(f.columns) > 0 {
+		s.delim = f.delim // also of a file of one column
+	}
+	e.Delimiter, e.Quote = string(s.delim), string(s.quote)
+	if s.escape != 0 {
+		e.Escape = string(s.escape)
+	}
+	if len(f.columns) > 0 && (s.quote != '"' || s.escape != 0) {
+		e.Problems = append(e.Problems, post.Problem{
+			File: f.opt.Name, Line: f.line, Code: "OTHER_QUOTES", Severity: post.SeverityWarning, Got: e.Escape + e.Quote,
+			Want: "cells in double quotes, with a quote within them written twice: others are read as a part of the text", Hint: "save the file anew as CSV UTF-8",
+		})
+	}
+	return nil
 }
 
 // explain says what column i means.

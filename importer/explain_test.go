@@ -57,6 +57,11 @@ unknown [], 1 problems, unusable true
 3 |Link|link|by what the columns hold|||https://example.com
 unknown [], 1 problems, unusable true
 `},
+		{"quotes that are none", "content,platforms\n'Hello, you',x\n'Again',x\n'And, again',x\n", `UTF-8 , ' header 1+1 "" 3 rows
+1 |content|content|by its name|||'Hello·'Again'·'And
+2 |platforms|platforms|by its name|||you'·x·again'
+unknown [], 2 problems, unusable false
+`},
 		{"a table that is no calendar", "'name'^'one, two'^3\n'a'^'b, \\'c'^4\n'd'^'e'^5\n", `UTF-8 ^ '\ header 0+0 "" 0 rows
 unknown [], 1 problems, unusable true
 `},

@@ -108,7 +108,8 @@ func (m *maker) foreignPlaces() bool {
 	}
 	if cell := tidy(m.in.Categories); cell != "" {
 		m.categories(cell)
-		return len(d.Connections) > 0
+		m.named = len(d.Connections) > 0
+		return m.named
 	}
 	cell := tidy(m.in.Profile)
 	if cell == "" {
@@ -271,8 +272,8 @@ func (m *maker) foreignCells() {
 	if cell := strings.ToLower(tidy(m.in.Private)); cell != "" && !no[cell] && tidy(m.in.Platforms) == "" {
 		m.wrong(fieldPrivate, "PRIVATE", m.in.Private, "an event that everybody may see: this one is private", "take the mark off if it is to be posted, or say where to in a column named platforms")
 	}
-	if m.in.Guests != "" {
-		m.wrong(fieldGuests, "MEETING", m.in.Guests, "a post: this looks like a meeting, as somebody is invited", "take the guests out if it is to be posted")
+	if m.in.Guests != "" && !m.named {
+		m.wrong(fieldGuests, "MEETING", m.in.Guests, "a post: this looks like a meeting, as somebody is invited", "name a platform among its categories if it is to be posted")
 	}
 	m.mediaOrLink()
 	m.extras()

@@ -72,7 +72,6 @@ type File struct {
 	size     int64
 	enc      encoding
 	delim    byte
-	style    style    // as the text looks, which of a file that cannot be read may be another
 	skip     int64    // bytes of the decoded text before the header
 	line     int      // physical line of the header
 	header   []string // names of the columns

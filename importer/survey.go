@@ -24,14 +24,10 @@ const headSize = 64 << 10
 
 // findHeader finds the delimiter and the header row in the first lines.
 func (f *File) findHeader() error {
-	head := make([]byte, headSize)
-	n, err := io.ReadFull(f.enc.reader(f.src, f.size), head)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read %s: %w", f.opt.Name, err)
+	head, whole, err := f.readHead()
+	if err != nil {
+		return err
 	}
-	whole := n < len(head)
-	head = bytes.TrimPrefix(head[:n], []byte("\ufeff"))
-	f.skip = int64(n - len(head))
 	f.line = 1
 	first, rest := cutLine(head)
 	if m := sepLine.FindSubmatch(first); m != nil {
@@ -44,12 +40,21 @@ func (f *File) findHeader() error {
 	} else {
 		f.delim = sniff(head, whole)
 	}
-	f.style = style{delim: f.delim, quote: '"'}
-	err = f.pickHeader(head, whole)
-	if err != nil && len(f.columns) == 0 {
-		f.style = sniffStyle(head, whole, slices.Concat(delimiters, rare)) // it is no calendar, but may be a table
+	return f.pickHeader(head, whole)
+}
+
+// readHead reads the beginning of the text, and reports whether that is all of it.
+// What stands before it is to be skipped.
+func (f *File) readHead() (head []byte, whole bool, err error) {
+	head = make([]byte, headSize)
+	n, err := io.ReadFull(f.enc.reader(f.src, f.size), head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, false, fmt.Errorf("read %s: %w", f.opt.Name, err)
 	}
-	return err
+	whole = n < len(head)
+	head = bytes.TrimPrefix(head[:n], []byte("\ufeff"))
+	f.skip = int64(n - len(head))
+	return head, whole, nil
 }
 
 // cutLine cuts the first line off, with its ending.
@@ -133,20 +138,20 @@ func (f *File) pickHeader(head []byte, whole bool) error {
 }
 
 // recogniseIn looks for the header rows of another tool among the first rows, not
-// below the row at where there is a header row anyway (-1 for none). They are the
-// rows from up to to.
+// below the row at where there is a header row anyway (-1 for none), unless that is
+// the row of their groups. They are the rows from up to to.
 func recogniseIn(recs []record, at int) (r *recognition, from, to int) {
 	var above []string
 	for i := range recs {
 		cells := cellsOf(&recs[i])
-		if r = recogniseHeader(cells, above); r != nil {
-			if from = i; r.form.groups {
-				from--
-			}
-			return r, from, i + 1
-		}
-		if i > at && at >= 0 {
-			break
+		r = recogniseHeader(cells, above)
+		switch below := at >= 0 && i > at; {
+		case r != nil && r.form.groups:
+			return r, i - 1, i + 1
+		case below:
+			return nil, 0, 0
+		case r != nil:
+			return r, i, i + 1
 		}
 		above = cells
 	}
