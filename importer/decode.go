@@ -91,7 +91,7 @@ var foreign = []struct {
 	what, hint string
 }{
 	{"PK\x03\x04", false, "an Excel workbook, an OpenDocument or a ZIP file", "open it and save the sheet as CSV UTF-8"},
-	{"\xd0\xcf\x11\xe0", false, "an old Excel workbook (.xls)", "open it and save the sheet as CSV UTF-8"},
+	{"\xd0\xcf\x11\xe0", false, "an old Excel workbook (.xls), or one with a password", "open it and save it as .xlsx without a password, or save the sheet as CSV UTF-8"},
 	{"PK\x05\x06", false, "an empty ZIP file", "save the sheet as CSV UTF-8"},
 	{"%PDF", false, "a PDF", "export the table as CSV"},
 	{"{\\rtf", false, "a rich text document", "save it as CSV UTF-8"},
@@ -121,6 +121,10 @@ const (
 // writes in the west (INGEST §4.4). Guessers by language are wrong too often on
 // short posts.
 func (f *File) detect(ctx context.Context) error {
+	if f.sheet != nil {
+		f.enc = utf8Plain
+		return nil
+	}
 	head, err := f.detectHead()
 	if err != nil || f.enc.with != nil {
 		return err

@@ -19,7 +19,7 @@ import (
 // fill makes the Row of record i of a chunk.
 func (f *File) fill(row *Row, b *binder, i int) {
 	k := &b.recs[i]
-	row.Line, row.Raw = k.line, b.raw(i)
+	row.Line, row.Raw = f.sheet.at(k.line), b.raw(i)
 	row.Problems = row.Problems[:0]
 	row.Cells = row.Cells[:0]
 	for col := range f.header {
@@ -32,6 +32,11 @@ func (f *File) fill(row *Row, b *binder, i int) {
 		return
 	}
 	m := maker{File: f, row: row, in: &b.bounds[i]}
+	if f.sheet != nil {
+		for _, p := range f.sheet.wrong[row.Line] {
+			row.problem(p)
+		}
+	}
 	if m.repeatsHeader() {
 		row.problem(post.Problem{Code: "REPEATED_HEADER", Got: post.Shorten(string(row.Raw)), Want: "a post: this row repeats the header", Hint: "take the row out"})
 		return
@@ -76,6 +81,9 @@ func (row *Row) fault(k *kept) {
 // problem adds a problem at this row.
 func (row *Row) problem(p post.Problem) {
 	p.File, p.Line = row.file.opt.Name, row.Line
+	if s := row.file.sheet; s != nil {
+		p.Sheet = s.name
+	}
 	if p.Column == 0 && p.Field != "" {
 		p.Column = row.Column(p.Field)
 	}
@@ -354,6 +362,9 @@ func (m *maker) parse(text string, col int) (wall, error) {
 	if col >= 0 && m.serial[col] {
 		day, clock, split := strings.Cut(text, " ")
 		w, ok := serialDay(day)
+		if m.sheet != nil && m.sheet.shift > 0 && ok {
+			w, ok = serialDay(shifted(day, m.sheet.shift))
+		}
 		if !ok {
 			return w, errNoDate
 		}

@@ -52,7 +52,7 @@ const (
 // Explain looks a file over like [Open] and says what it found, of a file too that
 // cannot be used. The error is ctx's or src's.
 func Explain(ctx context.Context, src io.ReaderAt, size int64, o Options) (*Explanation, error) {
-	f := newFile(src, size, o)
+	f := newFile(src, size, o, nil)
 	err := f.look(ctx)
 	var refused *Unusable
 	if errors.As(err, &refused) && len(f.columns) > 0 && f.rows == 0 {

@@ -166,3 +166,12 @@ func nearMiss(name string) string {
 	}
 	return ""
 }
+
+// says reports whether a column holds what is posted.
+func (c column) says() bool {
+	switch c.field {
+	case fieldContent, fieldVariant, fieldMedia, fieldTitle:
+		return true
+	}
+	return false
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 
@@ -38,6 +39,7 @@ type Options struct {
 	DateOrder string              // "dmy" or "mdy" for 3/4/2026, where the column does not tell; "" rejects it
 	Status    post.Status         // of rows that name none
 	Today     time.Time           // when the file is read
+	Sheet     string              // of a workbook; "" finds it
 	Limits    Limits
 }
 
@@ -88,26 +90,32 @@ type File struct {
 	rows     int
 	resolves map[string]resolved // platforms cells seen
 	notes    []post.Problem
+	sheet    *sheet // of a workbook; nil of text
 }
 
 // Open looks a file over. The error is an *Unusable that says all that is wrong,
 // or comes from src.
 func Open(ctx context.Context, src io.ReaderAt, size int64, o Options) (*File, error) {
-	f := newFile(src, size, o)
+	return open(ctx, src, size, o, nil)
+}
+
+// open is Open, also of the text of a sheet.
+func open(ctx context.Context, src io.ReaderAt, size int64, o Options, s *sheet) (*File, error) {
+	f := newFile(src, size, o, s)
 	if err := f.look(ctx); err != nil {
 		return nil, err
 	}
 	return f, nil
 }
 
-func newFile(src io.ReaderAt, size int64, o Options) *File {
+func newFile(src io.ReaderAt, size int64, o Options, s *sheet) *File {
 	if o.Limits == (Limits{}) {
 		o.Limits = DefaultLimits()
 	}
 	if o.Zone == nil {
 		o.Zone = time.UTC
 	}
-	return &File{opt: o, src: src, size: size}
+	return &File{opt: o, src: src, size: size, sheet: s}
 }
 
 // look finds out how the file is to be read. What it has found by then is there
@@ -158,7 +166,7 @@ func (f *File) note(p post.Problem) {
 // A Row is one row of a file.
 type Row struct {
 	N        int      // from 1
-	Line     int      // physical line of its first byte, from 1
+	Line     int      // physical line of its first byte, from 1; of a workbook, the row of the sheet
 	Raw      []byte   // as written, in UTF-8, without the line ending
 	Cells    []string // by the header's columns
 	Draft    post.Draft
@@ -185,6 +193,9 @@ func (r *Row) Column(field string) int {
 func (f *File) records() *recordReader {
 	r := newRecordReader(f.enc.reader(f.src, f.size), f.delim, f.opt.Limits)
 	r.width = f.rowWidth()
+	if f.sheet != nil {
+		r.mostLines = math.MaxInt
+	}
 	return r
 }
 

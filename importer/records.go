@@ -72,6 +72,8 @@ type recordReader struct {
 	lim   Limits
 	width int // of the header; 0 while it is not known
 
+	mostLines int // of one quoted cell
+
 	buf   []byte
 	start int // of what was not read yet
 	end   int
@@ -91,7 +93,7 @@ type recordReader struct {
 }
 
 func newRecordReader(src io.Reader, delim byte, lim Limits) *recordReader {
-	return &recordReader{src: src, delim: delim, lim: lim, buf: make([]byte, 256<<10), line: 1}
+	return &recordReader{src: src, delim: delim, lim: lim, buf: make([]byte, 256<<10), line: 1, mostLines: mostQuotedLines}
 }
 
 // discard skips n bytes, which end before physical line next.
@@ -371,7 +373,7 @@ func (r *recordReader) scan(b []byte) (parsed, error) {
 				cells, lines, c = appendPiece(cells, piece, lines)
 				ctrl = ctrl || c
 				i += n + 1
-				if lines-first > mostQuotedLines {
+				if lines-first > r.mostLines {
 					return parsed{fault: openQuote, where: len(ends) + 1}, nil
 				}
 				if i == len(b) && !r.eof {

@@ -29,6 +29,10 @@ func (f *File) findHeader() error {
 		return err
 	}
 	f.line = 1
+	if f.sheet != nil {
+		f.delim = ','
+		return f.pickHeader(head, whole)
+	}
 	first, rest := cutLine(head)
 	if m := sepLine.FindSubmatch(first); m != nil {
 		f.delim = m[1][0]
@@ -131,7 +135,7 @@ func (f *File) pickHeader(head []byte, whole bool) error {
 		blank = blank && recs[i].blank()
 	}
 	if !blank {
-		f.note(post.Problem{Code: "PREAMBLE", Line: f.line, Want: fmt.Sprintf("the header row was found on line %d; what stands before it was left out", f.line)})
+		f.note(post.Problem{Code: "PREAMBLE", Line: f.line, Want: fmt.Sprintf("the header row was found on line %d; what stands before it was left out", f.sheet.at(f.line))})
 	}
 	f.headers = recs[from:to]
 	return f.readHeader(cellsOf(&recs[to-1]), found)
@@ -175,7 +179,7 @@ func trimEmpty(cells []string) []string {
 
 func hasContent(cells []string) bool {
 	for _, c := range cells {
-		if f := columnOf(c).field; f == fieldContent || f == fieldVariant || f == fieldMedia || f == fieldTitle {
+		if columnOf(c).says() {
 			return true
 		}
 	}
@@ -456,7 +460,7 @@ func (f *File) survey(ctx context.Context) error {
 			continue
 		}
 		for i, col := range whens {
-			seen[i].add(rec.cell(col), rec.line)
+			seen[i].add(rec.cell(col), f.sheet.at(rec.line))
 		}
 		for i := range lost {
 			lost[i].look(rec)

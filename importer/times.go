@@ -351,6 +351,15 @@ func serialDay(s string) (wall, bool) {
 	return wall{year: t.Year(), month: int(t.Month()), day: t.Day(), hour: t.Hour(), minute: t.Minute(), clock: v != math.Floor(v)}, true
 }
 
+// shifted adds days to a serial number.
+func shifted(s string, days float64) string {
+	v, err := strconv.ParseFloat(strings.Replace(s, ",", ".", 1), 64)
+	if err != nil {
+		return s
+	}
+	return strconv.FormatFloat(v+days, 'f', -1, 64)
+}
+
 // serialClock reads the part of a day as which Excel writes a time alone.
 func serialClock(w *wall, s string) bool {
 	v, err := strconv.ParseFloat(strings.Replace(s, ",", ".", 1), 64)

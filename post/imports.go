@@ -118,7 +118,7 @@ type Import struct {
 	Account  AccountID `json:"account"`
 	Name     string    `json:"name"`    // of the file as dropped
 	Lineage  string    `json:"lineage"` // folder and name: the same again is a new revision
-	Format   string    `json:"format"`  // csv, ical
+	Format   string    `json:"format"`  // csv, xlsx, ical
 	Digest   Digest    `json:"-"`
 	Size     int64     `json:"size"`
 	TakenAt  time.Time `json:"taken_at"`

@@ -2,6 +2,7 @@ package post
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -40,6 +41,7 @@ type Problem struct {
 	File     string   `json:"file,omitempty"`
 	Line     int      `json:"line,omitempty"`   // physical line, from 1; 0 for the whole file
 	Column   int      `json:"column,omitempty"` // cell of the row, from 1; 0 for the whole row
+	Sheet    string   `json:"sheet,omitempty"`  // of the workbook, whose rows Line then counts
 	UID      string   `json:"uid,omitempty"`    // of the calendar event
 	Platform Platform `json:"platform,omitempty"`
 	Field    string   `json:"field,omitempty"` // canonical column, property or setting: scheduled_time
@@ -57,12 +59,15 @@ type Problem struct {
 
 // String gives the one-line form: `week.csv:3:8: scheduled_time: got "tomorow",
 // want a date like 2026-03-01T09:00`, and the hint in brackets. An event is
-// named by its UID where no line is known.
+// named by its UID where no line is known, and a cell of a workbook as spreadsheets
+// do: `plan.xlsx: Plan!C7: …`.
 func (p Problem) String() string {
 	var b strings.Builder
 	if p.File != "" {
 		b.WriteString(p.File)
-		if p.Line > 0 {
+		if p.Sheet != "" {
+			b.WriteString(": " + p.Cell())
+		} else if p.Line > 0 {
 			fmt.Fprintf(&b, ":%d", p.Line)
 			if p.Column > 0 {
 				fmt.Fprintf(&b, ":%d", p.Column)
@@ -83,6 +88,23 @@ func (p Problem) String() string {
 		b.WriteString(" (" + p.Hint + ")")
 	}
 	return b.String()
+}
+
+// Cell names the place in a workbook as spreadsheets do: Plan!C7, or Plan row 7 of a
+// whole row, or Plan.
+func (p Problem) Cell() string {
+	switch {
+	case p.Line == 0:
+		return p.Sheet
+	case p.Column == 0:
+		return fmt.Sprintf("%s row %d", p.Sheet, p.Line)
+	}
+	var letters []byte
+	for n := p.Column; n > 0; n = (n - 1) / 26 {
+		letters = append(letters, byte('A'+(n-1)%26))
+	}
+	slices.Reverse(letters)
+	return fmt.Sprintf("%s!%s%d", p.Sheet, letters, p.Line)
 }
 
 // Message is String without place and hint.

@@ -190,6 +190,8 @@ func (p *page) trouble(q *post.Problem) {
 	switch {
 	case q.UID != "" && q.Line == 0:
 		where = excerpt(q.UID, gotLength)
+	case q.Sheet != "":
+		where = q.Cell()
 	case q.Column > 0:
 		where = fmt.Sprintf("line %d, column %d", q.Line, q.Column)
 	case q.Line > 0:
