@@ -369,7 +369,7 @@ func (b *book) convert(ctx context.Context, name string) (*sheet, []byte, []post
 			}
 		}
 		for _, a := range extra.over[n] {
-			if i := a.left - 1; n > a.top && i < len(cells) && cells[i] != "" && i < len(header) && header[i].says() {
+			if i := a.left - 1; n > a.top && i < len(cells) && cells[i] != "" && (header == nil || i < len(header) && header[i].says()) {
 				reject(n, a.left, "MERGED_CELL", cells[i], fmt.Sprintf("a cell of its own: it is merged with row %d, so the post would go out twice", a.top), "take the merged cells apart, and write into each what it says")
 			}
 		}

@@ -57,6 +57,7 @@ type Validator interface {
 // the whole file for later. Pin is called by several goroutines at a time.
 type Pinner interface {
 	Pin(ctx context.Context, ref string) (post.Pin, error)
+	Put(ctx context.Context, name string, r io.Reader) (post.Pin, error) // takes what came inside the file
 }
 
 // An Account is what intake must know of one to take its files.
@@ -75,6 +76,7 @@ type Defaults struct {
 	Platforms     []post.ConnectionID // of rows that name none
 	Profiles      importer.Profiles   // what other tools call the account's connections
 	Status        post.Status         // of rows that name none; 0 schedules them
+	Sheet         string              // of a workbook; "" finds it
 	CancelRemoved bool                // cancel what waits of rows that a new revision lacks
 	Calendar      Calendar
 }

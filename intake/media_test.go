@@ -2,8 +2,10 @@ package intake_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -39,6 +41,14 @@ func (p *pinner) Pin(_ context.Context, ref string) (post.Pin, error) {
 		return pin, &post.Failure{Class: post.ClassInvalid, Sent: post.SentNot, Err: errors.New("no such file")}
 	}
 	return pin, nil
+}
+
+func (p *pinner) Put(_ context.Context, name string, r io.Reader) (post.Pin, error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return post.Pin{}, err
+	}
+	return post.Pin{Hash: sha256.Sum256(data), Type: "image/png", Name: name, Size: int64(len(data)), Width: 10, Height: 10}, nil
 }
 
 func pictured(n byte) post.Pin {
@@ -202,6 +212,10 @@ func TestOtherFilesAreTakenWhileMediaComes(t *testing.T) {
 }
 
 type slowPinner struct{ begun, done chan struct{} }
+
+func (p *slowPinner) Put(context.Context, string, io.Reader) (post.Pin, error) {
+	return post.Pin{}, errors.New("nothing came inside")
+}
 
 func (p *slowPinner) Pin(context.Context, string) (post.Pin, error) {
 	close(p.begun)

@@ -21,6 +21,8 @@ type readAs struct {
 	MaxBytes    int64               `json:"max_bytes"`
 	MaxRows     int                 `json:"max_rows"`
 	Format      string              `json:"format,omitempty"` // "" is CSV
+	Zip         bool                `json:"zip,omitempty"`    // the calendar lies in a ZIP, with its media
+	Sheet       string              `json:"sheet,omitempty"`  // as was asked for
 	Part        bool                `json:"part,omitempty"`   // it continued the revisions before it
 	Calendar    Calendar            `json:"calendar,omitzero"`
 	Series      bool                `json:"series,omitempty"` // it has series, to be laid out further
@@ -31,7 +33,7 @@ func readAsOf(req *Request, format string) readAs {
 	as := readAs{
 		Platforms: req.Platforms, Profiles: req.Profiles, Zone: req.Account.Zone.String(), DateOrder: req.Account.DateOrder,
 		Status: req.Status, Today: req.Now, Format: format, Part: req.Place.Part, Calendar: req.Calendar, Connections: req.Account.Directory.IDs(),
-		MaxBytes: req.Limits.bytes(), MaxRows: lim.MaxRows,
+		MaxBytes: req.Limits.bytes(), MaxRows: lim.MaxRows, Sheet: req.Sheet,
 	}
 	if req.Limits.Rows > 0 {
 		as.MaxRows = req.Limits.Rows
@@ -48,6 +50,6 @@ func (as *readAs) options(name string) (importer.Options, error) {
 	lim.MaxBytes, lim.MaxRows = as.MaxBytes, as.MaxRows
 	return importer.Options{
 		Name: name, Directory: post.NewDirectory(as.Connections), Platforms: as.Platforms, Profiles: as.Profiles, Zone: zone, AllDay: as.Calendar.AllDay,
-		DateOrder: as.DateOrder, Status: as.Status, Today: as.Today, Limits: lim,
+		DateOrder: as.DateOrder, Status: as.Status, Today: as.Today, Sheet: as.Sheet, Limits: lim,
 	}, nil
 }

@@ -116,7 +116,7 @@ func (in *Intake) rebuild(ctx context.Context, imp post.Import, file io.ReaderAt
 	if err := json.Unmarshal(imp.Options, &as); err != nil {
 		return nil, fmt.Errorf("report of %s: how it was read: %w", imp.Name, err)
 	}
-	src, err := openSource(ctx, &as, imp.Name, file, imp.Size)
+	src, err := openOriginal(ctx, &as, imp.Name, file, imp.Size)
 	if err != nil {
 		return nil, fmt.Errorf("report of %s: read the original: %w", imp.Name, err)
 	}

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"errors"
@@ -62,6 +63,7 @@ func (s icalSource) Rows(ctx context.Context, fn func(*row) error) error {
 const (
 	formatCSV  = "csv"
 	formatICal = "ical"
+	formatXLSX = "xlsx"
 )
 
 // formatOf says how a file is to be read: by what it holds, and by its name where
@@ -70,6 +72,11 @@ func formatOf(name string, r io.ReaderAt, size int64) (string, error) {
 	head := make([]byte, min(size, 64<<10))
 	if _, err := r.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return "", err
+	}
+	if isZip(head) {
+		if z, err := zip.NewReader(r, size); err == nil && importer.LooksWorkbook(z) {
+			return formatXLSX, nil
+		}
 	}
 	if IsCalendar(name) || bytes.Contains(head, []byte("BEGIN:V")) && calendar.Looks(head) {
 		return formatICal, nil
@@ -90,6 +97,12 @@ func IsCalendar(name string) bool {
 // while nothing says that its writer is done. See [importer.Whole] and
 // [calendar.Whole].
 func Whole(ctx context.Context, name string, r io.ReaderAt, size int64) (ok bool, missing string, lastNewlineOnly bool, err error) {
+	if packed, err := isPacked(r, size); packed || err != nil {
+		if _, zerr := zip.NewReader(r, size); zerr != nil {
+			return false, "its directory is not there, as in a copy that is not finished", false, err
+		}
+		return true, "", false, err
+	}
 	format, err := formatOf(name, r, size)
 	if err != nil {
 		return false, "", false, err
@@ -101,7 +114,43 @@ func Whole(ctx context.Context, name string, r io.ReaderAt, size int64) (ok bool
 	return importer.Whole(ctx, r, size)
 }
 
-// openSource looks a file over as it is to be read.
+// isPacked reports whether a file is a ZIP file, as workbooks are too.
+func isPacked(r io.ReaderAt, size int64) (bool, error) {
+	head := make([]byte, min(size, 4))
+	if _, err := r.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	return isZip(head), nil
+}
+
+// unpack returns the calendar within a ZIP file, and of any other file what it was
+// given. p is nil then.
+func unpack(name string, r io.ReaderAt, size int64) (p *parcel, inner string, ir io.ReaderAt, isize int64, err error) {
+	packed, err := isPacked(r, size)
+	if !packed || err != nil {
+		return nil, name, r, size, err
+	}
+	if z, err := zip.NewReader(r, size); err == nil && importer.LooksWorkbook(z) {
+		return nil, name, r, size, nil
+	}
+	if p, err = openParcel(name, r, size); err != nil {
+		return nil, "", nil, 0, err
+	}
+	return p, p.name, bytes.NewReader(p.table), int64(len(p.table)), nil
+}
+
+// openOriginal looks a whole file over as it is to be read.
+func openOriginal(ctx context.Context, as *readAs, name string, r io.ReaderAt, size int64) (source, error) {
+	if as.Zip {
+		var err error
+		if _, _, r, size, err = unpack(name, r, size); err != nil {
+			return nil, err
+		}
+	}
+	return openSource(ctx, as, name, r, size)
+}
+
+// openSource looks a calendar over as it is to be read.
 func openSource(ctx context.Context, as *readAs, name string, r io.ReaderAt, size int64) (source, error) {
 	if as.Format == formatICal {
 		opt, err := as.calendarOptions(name)
@@ -118,7 +167,11 @@ func openSource(ctx context.Context, as *readAs, name string, r io.ReaderAt, siz
 	if err != nil {
 		return nil, err
 	}
-	f, err := importer.Open(ctx, r, size, opt)
+	open := importer.Open
+	if as.Format == formatXLSX {
+		open = importer.OpenWorkbook
+	}
+	f, err := open(ctx, r, size, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -151,14 +204,25 @@ func shown(s source, name string) report.Source {
 
 // open picks how the file is read, and looks it over.
 func (j *job) open(ctx context.Context) error {
+	p, inner, r, size, err := unpack(j.req.Name, j.req.File, j.req.Size)
+	if unusable(err) != nil {
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", j.req.Name, err)
+	}
 	if j.as.Zone == "" {
-		format, err := formatOf(j.req.Name, j.req.File, j.req.Size)
+		format, err := formatOf(inner, r, size)
 		if err != nil {
 			return fmt.Errorf("read %s: %w", j.req.Name, err)
 		}
 		j.as = readAsOf(&j.req, format)
+		j.as.Zip = p != nil
 	}
-	src, err := openSource(ctx, &j.as, j.req.Name, j.req.File, j.req.Size)
+	if p != nil && j.req.Media != nil {
+		j.req.Media = &parcelPinner{Pinner: j.req.Media, parcel: p, calendar: j.as.Format == formatICal}
+	}
+	src, err := openSource(ctx, &j.as, j.req.Name, r, size)
 	if err != nil {
 		return err
 	}
@@ -167,4 +231,12 @@ func (j *job) open(ctx context.Context) error {
 		j.beCalendar(cal)
 	}
 	return nil
+}
+
+// sheet returns the name of the sheet that is read, "" where there is none.
+func (j *job) sheet() string {
+	if c, ok := j.src.(csvSource); ok {
+		return c.Sheet()
+	}
+	return ""
 }

@@ -97,6 +97,7 @@ func (w *writer) seal(ctx context.Context) (Result, error) {
 		w.imp.Notes = append(w.imp.Notes, p)
 	}
 	if w.unfit != nil {
+		w.unfit.Sheet = w.sheet()
 		w.imp.Notes = append(w.imp.Notes, *w.unfit)
 	}
 	w.imp.Notes = append(w.imp.Notes, w.perDay.notes(w.req.Name)...)
@@ -256,12 +257,15 @@ func (w *writer) reason(s *scheduler.Slot, r *row) string {
 func (w *writer) emit(r *row, row *post.Row, g *post.Group) error {
 	c := &w.imp.Counts
 	c.Count(row.Decision)
-	for _, p := range row.Problems {
+	sheet := w.sheet()
+	for i := range row.Problems {
+		p := &row.Problems[i]
+		p.Sheet = sheet
 		if p.Severity == post.SeverityWarning {
 			c.Warnings++
 		}
 		if len(w.res.Problems) < mostProblems {
-			w.res.Problems = append(w.res.Problems, p)
+			w.res.Problems = append(w.res.Problems, *p)
 		} else {
 			w.res.Omitted++
 		}

@@ -54,6 +54,15 @@ func (m *MediaRoom) pinURL(ctx context.Context, ref string) (post.Pin, error) {
 	return m.put(ctx, ref, resp.Body)
 }
 
+// Put takes what came inside another file into the room, as [MediaRoom.Pin] does;
+// ref is its name there.
+func (m *MediaRoom) Put(ctx context.Context, ref string, r io.Reader) (post.Pin, error) {
+	if m.shelf == nil {
+		return post.Pin{}, mediaFailure(post.ClassInvalid, ref, errors.New("there is no media folder"))
+	}
+	return m.put(ctx, ref, r)
+}
+
 func (m *MediaRoom) put(ctx context.Context, ref string, r io.Reader) (post.Pin, error) {
 	p, err := m.shelf.Put(ctx, r, mediaName(ref), MostMedia)
 	if err != nil {

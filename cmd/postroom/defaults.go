@@ -36,6 +36,7 @@ type Defaults struct {
 	Status        post.Status // draft, or scheduled
 	Stagger       StaggerConfig
 	Calendar      intake.Calendar // how calendars are read
+	Sheet         string          // of a workbook
 	CancelRemoved bool            // posts whose row a new revision lacks are cancelled
 
 	platforms []placedName
@@ -111,6 +112,7 @@ func (d *Defaults) read(root value) {
 		{"date_order", scalar(&d.DateOrder, dateOrder)},
 		{"status", scalar(&d.Status, rowStatus)},
 		{"stagger", d.Stagger.read},
+		{"sheet", scalar(&d.Sheet, sheetName)},
 		{"all_events_are_posts", scalar(&d.Calendar.AllEvents, yesNo)},
 		{"allday_time", scalar(&d.Calendar.AllDay, clockTime)},
 		{"event_text", scalar(&d.Calendar.Content, eventText)},
@@ -126,6 +128,15 @@ func (d *Defaults) read(root value) {
 			},
 		})},
 	})
+}
+
+// sheetName reads the name of a sheet, which a workbook has of up to 31 letters.
+var sheetName = parser[string]{
+	want: "the name of a sheet",
+	parse: func(text string) (string, string, bool) {
+		text = strings.TrimSpace(text)
+		return text, "", text != "" && len(text) <= 31*4
+	},
 }
 
 // clockTime reads a time of day, as the length since midnight.

@@ -78,7 +78,7 @@ func (a *app) firstKey(ctx context.Context, dir string) (key *newKeyView, err er
 }
 
 func (a *app) checkCommand() *cobra.Command {
-	var account string
+	var account, sheet string
 	var explain bool
 	c := &cobra.Command{
 		Use: "check FILE…", Short: "Read, plan and forecast files without storing anything", Args: cobra.MinimumNArgs(1),
@@ -89,6 +89,7 @@ func (a *app) checkCommand() *cobra.Command {
 					return a.explainFiles(c.Context(), r, post.AccountID(account), args)
 				}
 				return a.eachFile(c.Context(), r, post.AccountID(account), args, func(ctx context.Context, f *namedFile) (intake.Result, error) {
+					f.pick(sheet)
 					return r.intake.Check(ctx, f.req)
 				})
 			})
@@ -96,11 +97,15 @@ func (a *app) checkCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&account, "account", "", "whose calendar it is; default: as its folder in the inbox says, or the only account")
 	c.Flags().BoolVar(&explain, "explain", false, "say how the file is read: how it is written, whose bulk file it is, and what each column means and why")
+	c.Flags().StringVar(&sheet, "sheet", "", sheetUsage)
 	return c
 }
 
+// sheetUsage says what --sheet is for.
+const sheetUsage = "which sheet of a workbook to read; default: as its folder says, or the one that looks like a calendar"
+
 func (a *app) importCommand() *cobra.Command {
-	var account string
+	var account, sheet string
 	var wait bool
 	c := &cobra.Command{
 		Use: "import FILE…", Short: "Take files as they are, store and report them", Args: cobra.MinimumNArgs(1),
@@ -112,6 +117,7 @@ func (a *app) importCommand() *cobra.Command {
 				}
 				var taken []post.ID
 				err := a.eachFile(c.Context(), r, post.AccountID(account), args, func(ctx context.Context, f *namedFile) (intake.Result, error) {
+					f.pick(sheet)
 					res, err := r.importFile(ctx, f)
 					if err == nil && res.Outcome == intake.Taken {
 						taken = append(taken, res.Import.ID)
@@ -127,6 +133,7 @@ func (a *app) importCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&account, "account", "", "whose calendar it is; default: as its folder in the inbox says, or the only account")
+	c.Flags().StringVar(&sheet, "sheet", "", sheetUsage)
 	c.Flags().BoolVar(&wait, "wait", false, "end only when all its posts are published, failed or held")
 	return c
 }
@@ -137,6 +144,13 @@ type namedFile struct {
 	inInbox bool
 	file    *os.File
 	req     intake.Request
+}
+
+// pick names the sheet of a workbook that is to be read, over what its folder says.
+func (f *namedFile) pick(sheet string) {
+	if sheet != "" {
+		f.req.Sheet = sheet
+	}
 }
 
 // fileResult is what a command says of one file.

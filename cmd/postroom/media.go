@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -73,6 +74,11 @@ func (p *pinner) Pin(ctx context.Context, ref string) (post.Pin, error) {
 		return post.Pin{}, fmt.Errorf("%s: %w", post.Shorten(ref), intake.ErrSettling)
 	}
 	return pin, err
+}
+
+// Put implements intake.Pinner.
+func (p *pinner) Put(ctx context.Context, name string, r io.Reader) (post.Pin, error) {
+	return p.media.Put(ctx, name, r)
 }
 
 func sameFile(a, b fs.FileInfo) bool {

@@ -1,20 +1,27 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"image"
 	"image/png"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/xuri/excelize/v2"
 )
 
 // TestScripts drives the program as people do. Beside the usual commands of a
@@ -25,6 +32,8 @@ import (
 //	expand FILE…               replaces $NAMES in files
 //	waitfor GLOB REGEXP        waits until a file that matches holds it
 //	waitgone GLOB              waits until no file matches
+//	pack ZIP FOLDER            makes a ZIP of what lies in a folder
+//	workbook XLSX NAME=CSV…    makes a workbook with a sheet of each CSV; what looks like a date is one there
 //
 // square.png and wide.png are pictures of 20 × 20 and 400 × 100 pixels.
 //
@@ -44,6 +53,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": scriptExits, "capture": scriptCapture, "expand": scriptExpand, "waitfor": scriptWaitFor, "waitgone": scriptWaitGone,
+			"pack": scriptPack, "workbook": scriptWorkbook,
 		},
 	})
 }
@@ -121,6 +131,74 @@ func scriptWaitGone(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(err)
 		return len(paths) == 0
 	})
+}
+
+func scriptPack(ts *testscript.TestScript, _ bool, args []string) {
+	files := map[string][]byte{}
+	root := ts.MkAbs(args[1])
+	ts.Check(filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(root, path)
+		if err == nil {
+			files[filepath.ToSlash(rel)], err = os.ReadFile(path)
+		}
+		return err
+	}))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), zipOf(ts, files), 0o600))
+}
+
+// zipOf makes a ZIP of files by their names.
+func zipOf(t interface{ Fatalf(string, ...any) }, files map[string][]byte) []byte {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		f, err := w.Create(name)
+		if err == nil {
+			_, err = f.Write(files[name])
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatalf("%v", err)
+	}
+	return b.Bytes()
+}
+
+func scriptWorkbook(ts *testscript.TestScript, _ bool, args []string) {
+	x := excelize.NewFile()
+	format := "d/m/yy h:mm"
+	date, err := x.NewStyle(&excelize.Style{CustomNumFmt: &format})
+	ts.Check(err)
+	for i, a := range args[1:] {
+		name, file, _ := strings.Cut(a, "=")
+		if i == 0 {
+			ts.Check(x.SetSheetName("Sheet1", name))
+		} else {
+			_, err := x.NewSheet(name)
+			ts.Check(err)
+		}
+		rows, err := csv.NewReader(strings.NewReader(ts.ReadFile(file))).ReadAll()
+		ts.Check(err)
+		for r, row := range rows {
+			for c, text := range row {
+				cell, err := excelize.CoordinatesToCellName(c+1, r+1)
+				ts.Check(err)
+				at, err := time.Parse("2006-01-02 15:04", text)
+				if err != nil {
+					ts.Check(x.SetCellValue(name, cell, text))
+					continue
+				}
+				ts.Check(x.SetCellValue(name, cell, at))
+				ts.Check(x.SetCellStyle(name, cell, cell, date))
+			}
+		}
+	}
+	ts.Check(x.SaveAs(ts.MkAbs(args[0])))
+	ts.Check(x.Close())
 }
 
 // say runs one command line in this process and returns what it printed.

@@ -6,6 +6,8 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/png"
 	"io"
 	"io/fs"
 	"maps"
@@ -197,6 +199,30 @@ func sweptCSV(now time.Time) sweptFile {
 	return f
 }
 
+// sweptZip is a calendar of rows in a ZIP, with the picture that they name.
+func sweptZip(t *testing.T, now time.Time) sweptFile {
+	t.Helper()
+	f := sweptCSV(now)
+	f.name = "week.zip"
+	var table strings.Builder
+	for line := range strings.Lines(string(f.text)) {
+		media := ""
+		switch {
+		case strings.HasPrefix(line, "content,"):
+			media = "media_url"
+		case strings.HasPrefix(line, "row number"):
+			media = "pics/square.png"
+		}
+		table.WriteString(strings.TrimSuffix(line, "\n") + "," + media + "\n")
+	}
+	var picture bytes.Buffer
+	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 20, 20))); err != nil {
+		t.Fatal(err)
+	}
+	f.text = zipOf(t, map[string][]byte{"week/week.csv": []byte(table.String()), "week/pics/square.png": picture.Bytes()})
+	return f
+}
+
 // sweptICal is a calendar of events, the last five of them a series.
 func sweptICal(now time.Time) sweptFile {
 	f := sweptFile{name: "week.ics", lines: map[string]int{}}
@@ -226,6 +252,9 @@ func TestP5_SweepOverImport(t *testing.T) { sweepImport(t, sweptCSV(time.Now()),
 // TestP5_SweepOverCalendar does so with a calendar, whose series gives the same
 // words five times.
 func TestP5_SweepOverCalendar(t *testing.T) { sweepImport(t, sweptICal(time.Now()), 27) }
+
+// TestP5_SweepOverZip does so with a ZIP that holds a calendar and its picture.
+func TestP5_SweepOverZip(t *testing.T) { sweepImport(t, sweptZip(t, time.Now()), 31) }
 
 func sweepImport(t *testing.T, file sweptFile, texts int) {
 	binary := needSweep(t)

@@ -297,6 +297,6 @@ func (r *room) applyDefaults(req *intake.Request, folder string, parts []string)
 		req.Account.DateOrder = d.DateOrder
 	}
 	req.Account.Rules = r.accountConfig(req.Account.ID).Rules(d.Stagger)
-	req.Defaults = intake.Defaults{Platforms: ids, Profiles: profiles, Status: d.Status, CancelRemoved: d.CancelRemoved, Calendar: d.Calendar}
+	req.Defaults = intake.Defaults{Platforms: ids, Profiles: profiles, Status: d.Status, Sheet: d.Sheet, CancelRemoved: d.CancelRemoved, Calendar: d.Calendar}
 	return "", nil
 }
