@@ -166,24 +166,35 @@ func unnumbered(key string) (bare string, n int) {
 	return bare, n
 }
 
-// A reader of headers knows the columns of a form by their keys.
-type formKeys map[string]*formColumn
+// A knownForm is a form with its columns by their keys, those of groups by both:
+// "allsocial:content".
+type knownForm struct {
+	*form
+	keys  map[string]keyed
+	marks [][]string
+}
 
-// knownForms are the forms with their keys. Forms without a header have none.
+// A keyed is a column and the first of its keys.
+type keyed struct {
+	column *formColumn
+	key    string
+}
+
 var knownForms = func() []knownForm {
 	out := make([]knownForm, len(forms))
 	for i := range forms {
 		f := &forms[i]
-		keys := formKeys{}
+		keys := map[string]keyed{}
 		for j := range f.columns {
 			c := &f.columns[j]
 			group := ""
 			if f.groups {
 				group = squeeze(c.group) + ":"
 			}
-			for _, k := range append(strings.Fields(c.also), strings.TrimSuffix(keyOf(strings.ReplaceAll(c.name, "#", "")), "#")) {
-				if keys[group+k] == nil {
-					keys[group+k] = c
+			own := group + keyOf(strings.ReplaceAll(c.name, "#", ""))
+			for _, k := range append(strings.Fields(c.also), strings.TrimPrefix(own, group)) {
+				if _, taken := keys[group+k]; !taken {
+					keys[group+k] = keyed{c, own}
 				}
 			}
 		}
@@ -196,12 +207,6 @@ var knownForms = func() []knownForm {
 	return out
 }()
 
-type knownForm struct {
-	*form
-	keys  formKeys
-	marks [][]string
-}
-
 // A recognition is a form that a header row fits, and how well.
 type recognition struct {
 	form    *form
@@ -212,19 +217,37 @@ type recognition struct {
 	why     string
 }
 
+// longestName is how long the name of a column can be: some templates write a
+// sentence.
+const longestName = 200
+
 // recogniseHeader finds the form whose columns a header row names, or nil. above
 // is the row before it, for forms with groups.
 func recogniseHeader(cells, above []string) *recognition {
 	if isPlain(cells) {
 		return nil
 	}
+	keys, groups := make([]string, len(cells)), make([]string, len(cells))
+	group := ""
+	for i, name := range cells {
+		if len(name) > longestName {
+			return nil
+		}
+		if i < len(above) && len(above[i]) <= longestName && strings.TrimSpace(above[i]) != "" {
+			group = squeeze(above[i]) + ":"
+		}
+		if key := keyOf(name); key != ownError {
+			keys[i] = key
+		}
+		groups[i] = group
+	}
 	var best *recognition
 	for i := range knownForms {
 		f := &knownForms[i]
-		if f.shape != nil && len(f.marks) == 0 || f.groups && above == nil {
+		if len(f.marks) == 0 || f.groups && above == nil {
 			continue
 		}
-		r := f.match(cells, above)
+		r := f.match(keys, groups)
 		if r != nil && (best == nil || r.found > best.found || r.found == best.found && len(r.form.columns) < len(best.form.columns)) {
 			best = r
 		}
@@ -252,37 +275,27 @@ var plainNames = func() map[string]bool {
 
 // match compares a header row with a form. It fits when it has all columns of a
 // mark, and at most one in three of its names is strange to the form.
-func (f *knownForm) match(cells, above []string) *recognition {
-	r := &recognition{form: f.form, columns: make([]*formColumn, len(cells)), numbers: make([]int, len(cells))}
+func (f *knownForm) match(keys, groups []string) *recognition {
+	r := &recognition{form: f.form, columns: make([]*formColumn, len(keys)), numbers: make([]int, len(keys))}
 	have := map[string]bool{}
-	group := ""
-	for i, name := range cells {
-		if i < len(above) && strings.TrimSpace(above[i]) != "" {
-			group = squeeze(above[i])
-		}
-		if len(name) > 200 {
-			return nil // no name at all
-		}
-		key := keyOf(name)
-		if key == "" || key == ownError {
+	for i, key := range keys {
+		if key == "" {
 			continue
 		}
 		r.filled++
 		if f.groups {
-			key = group + ":" + key
+			key = groups[i] + key
 		}
-		c := f.keys[key]
-		if c == nil {
+		c, ok := f.keys[key]
+		if !ok {
 			bare, n := unnumbered(key)
-			if c = f.keys[bare]; c == nil || c.count == 0 {
+			if c, ok = f.keys[bare]; !ok || c.column.count == 0 {
 				continue
 			}
 			key, r.numbers[i] = bare, n
 		}
-		r.columns[i] = c
-		have[key] = true
-		// Its other names stand for the same.
-		have[keyOf(strings.ReplaceAll(c.name, "#", ""))] = true
+		r.columns[i] = c.column
+		have[key], have[c.key] = true, true
 		r.found++
 	}
 	if r.found*3 < r.filled*2 {

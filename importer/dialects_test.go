@@ -108,7 +108,7 @@ func TestMarksAreColumns(t *testing.T) {
 		f := &knownForms[i]
 		for _, mark := range f.marks {
 			for _, key := range mark {
-				if f.keys[key] == nil {
+				if _, ok := f.keys[key]; !ok {
 					t.Errorf("%s has no column %s", f.template(), key)
 				}
 			}
