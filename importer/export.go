@@ -100,6 +100,7 @@ type sheetRow struct {
 	id    post.ID
 	draft post.Draft // as it should come back
 	apart bool       // its posts have times of their own
+	marks bool       // it had characters that no file holds
 }
 
 // An Unsaid is what a file for another tool does not say of a post group.
@@ -131,6 +132,9 @@ var (
 	ErrOtherOrder  = errors.New("its files have another order of day and month than the account")
 	ErrNoPlace     = errors.New("its files do not say where a post goes, so one connection must be named")
 )
+
+// errTakenOtherwise is the error of a file that would not be read as one for its tool.
+var errTakenOtherwise = errors.New("a file with these posts would not be known as one for the tool")
 
 // NewSheet begins a file for a tool. Options say how it is to be read when it comes
 // back: Directory, Profiles, Zone and DateOrder, and in Platforms the one connection
@@ -200,6 +204,7 @@ func (s *Sheet) Add(g *post.Group) bool {
 	}
 	d.At = d.At.UTC()
 	d.Text = strings.TrimSpace(strings.ReplaceAll(d.Text, "\r\n", "\n"))
+	r.marks = cleanContent(&d.Content)
 	if s.form != &plainForm {
 		s.oneText(&d.Content, d.Connections)
 		d.ExternalID = ""
@@ -207,6 +212,24 @@ func (s *Sheet) Add(g *post.Group) bool {
 	d.Settings = s.settingsOf(d)
 	s.rows = append(s.rows, r)
 	return true
+}
+
+// cleanContent takes out of what a post says the control characters, and what is no
+// text. It reports whether there were any.
+func cleanContent(c *post.Content) (found bool) {
+	clean := func(s *string) {
+		if t := strings.Map(printable, strings.ToValidUTF8(*s, "\ufffd")); t != *s {
+			*s, found = t, true
+		}
+	}
+	c.Labels = slices.Clone(c.Labels)
+	for i := range c.Labels {
+		clean(&c.Labels[i])
+	}
+	for _, s := range []*string{&c.Text, &c.Title, &c.Link, &c.FirstComment} {
+		clean(s)
+	}
+	return found
 }
 
 // oneText takes the text of the platform that a row goes to where there is one for
@@ -267,6 +290,15 @@ func (s *Sheet) Encode(ctx context.Context, w io.Writer) (n int, unsaid []Unsaid
 	for len(rows) > 0 {
 		text := s.text(rows)
 		good, lost, err := s.readBack(ctx, text, rows)
+		if plain := s.shaped(rows); errors.Is(err, errTakenOtherwise) && len(plain) < len(rows) {
+			for _, r := range rows {
+				if !slices.Contains(plain, r) {
+					unsaid = append(unsaid, Unsaid{Group: r.id, Field: "text", Got: r.draft.Text, Why: "files for " + s.form.name + " have no header row, and would not be known by such rows", Dropped: true})
+				}
+			}
+			rows = plain
+			continue
+		}
 		if err != nil {
 			return 0, unsaid, err
 		}
@@ -284,6 +316,25 @@ func (s *Sheet) Encode(ctx context.Context, w io.Writer) (n int, unsaid []Unsaid
 	}
 	_, err = w.Write(s.text(nil))
 	return 0, unsaid, err
+}
+
+// shaped are the rows by which a file without a header row is known.
+func (s *Sheet) shaped(rows []*sheetRow) []*sheetRow {
+	if s.form.shape == nil {
+		return rows
+	}
+	columns := s.columns(rows)
+	var out []*sheetRow
+	for _, r := range rows {
+		var cells []string
+		for _, c := range columns {
+			cells = append(cells, s.cell(&r.draft, c))
+		}
+		if fits, timed := s.form.fits(cells); fits && timed {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // mute says why the tool would post a draft that was kept back, or "".
@@ -666,13 +717,13 @@ func (s *Sheet) readBack(ctx context.Context, text []byte, rows []*sheetRow) (go
 	f, err := Open(ctx, bytes.NewReader(text), int64(len(text)), s.opt)
 	var u *Unusable
 	if errors.As(err, &u) {
-		return nil, nil, fmt.Errorf("a file for %s with these posts would not be read as one: %w", s.form.name, u)
+		return nil, nil, fmt.Errorf("%s: %w: %w", s.form.name, errTakenOtherwise, u)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
 	if s.form != &plainForm && (f.form == nil || f.form.tool != s.form.tool) {
-		return nil, nil, fmt.Errorf("a file for %s with these posts would be taken for one for %s", s.form.name, cmp.Or(f.Dialect().Tool, "postroom"))
+		return nil, nil, fmt.Errorf("%s: %w: it would be taken for one for %s", s.form.name, errTakenOtherwise, cmp.Or(f.Dialect().Tool, "postroom"))
 	}
 	i := 0
 	err = f.Rows(ctx, func(got *Row) error {
@@ -745,6 +796,9 @@ func (s *Sheet) compare(r *sheetRow, got *Row) (out []Unsaid) {
 		if v := want.Variants[p]; v != have.Variants[p] && v != want.Text {
 			lose("text for "+string(p), v)
 		}
+	}
+	if r.marks {
+		lose("control characters", "")
 	}
 	if r.apart {
 		lose("times of each platform", "")

@@ -213,3 +213,60 @@ func TestAnEmptySheetHasItsHeader(t *testing.T) {
 		t.Errorf("got %d, %v, %v, %q", n, unsaid, err, b.String())
 	}
 }
+
+// Posts by which a file without a header row would not be known cost no others.
+func TestOddRowsDoNotKeepTheOthersFromBeingWritten(t *testing.T) {
+	t.Parallel()
+	o := exportOptions(t, "hootsuite")
+	s, err := NewSheet("hootsuite", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, text := range []string{"12345", "Words", "https://example.com", "2026"} {
+		s.Add(&post.Group{ID: post.ID{11: byte(i)}, Content: post.Content{Text: text}, Posts: []post.Post{{Connection: "instagram-1", Status: post.StatusScheduled, DueAt: berlinNoon}}})
+	}
+	var b bytes.Buffer
+	n, unsaid, err := s.Encode(t.Context(), &b)
+	if err != nil || n != 1 || len(unsaid) != 3 || !unsaid[0].Dropped || b.String() != "04/03/2026 12:00,Words,\r\n" {
+		t.Errorf("got %d, %v, %v, %q", n, unsaid, err, b.String())
+	}
+}
+
+// Whatever a post says, in any tool's file, comes back or is told (P4).
+func FuzzSheet(f *testing.F) {
+	f.Add("Words", "a, b", "https://example.com", uint8(3))
+	f.Add("=1+1\n\"x\"", "", "", uint8(9))
+	tools := Tools()
+	f.Fuzz(func(t *testing.T, text, label, link string, n uint8) {
+		tool := tools[int(n)%len(tools)]
+		s, err := NewSheet(tool, exportOptions(t, tool))
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := post.ConnectionID("instagram-1")
+		if tool == "pinterest" {
+			to = "pinterest-1"
+		}
+		for i, text := range []string{"Some words", text, "Other words", "And others"} {
+			g := post.Group{ID: post.ID{11: byte(i)}, Content: post.Content{Text: text}, Posts: []post.Post{{Connection: to, Status: post.StatusScheduled, DueAt: berlinNoon}}}
+			if i == 1 {
+				g.Labels, g.Link = []string{label}, link
+			}
+			s.Add(&g)
+		}
+		var b bytes.Buffer
+		n1, unsaid, err := s.Encode(t.Context(), &b)
+		if err != nil {
+			t.Fatalf("%s, %q: %v", tool, text, err)
+		}
+		dropped := map[post.ID]bool{}
+		for _, u := range unsaid {
+			if u.Dropped {
+				dropped[u.Group] = true
+			}
+		}
+		if n1+len(dropped) != 4 {
+			t.Errorf("%s: %d written, %d told", tool, n1, len(dropped))
+		}
+	})
+}
