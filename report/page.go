@@ -2,7 +2,9 @@ package report
 
 import (
 	"cmp"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/base64"
 	"fmt"
 	"html/template"
 	"io"
@@ -62,8 +64,10 @@ type trouble struct {
 	More     int
 }
 
+// A place is one cell with a problem, as a sheet would show it.
 type place struct {
 	Where string // line 3, column 8
+	Field string // the column's name
 	Got   string
 }
 
@@ -197,7 +201,7 @@ func (p *page) trouble(q *post.Problem) {
 	case q.Line > 0:
 		where = fmt.Sprintf("line %d", q.Line)
 	}
-	t.Places = append(t.Places, place{where, excerpt(q.Got, gotLength)})
+	t.Places = append(t.Places, place{where, q.Field, excerpt(q.Got, gotLength)})
 }
 
 // classes are how the page colours a status.
@@ -315,8 +319,24 @@ var pageText string
 //go:embed page.css
 var pageStyle string
 
+// pageScript filters the table of posts. The page is whole without it, and its
+// policy lets no other script run.
+//
+//go:embed page.js
+var pageScript string
+
+// scriptHash is how the page's policy names its script.
+func scriptHash() string {
+	sum := sha256.Sum256([]byte(pageScript))
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"style": func() template.CSS { return template.CSS(pageStyle) },
+	"style":  func() template.CSS { return template.CSS(pageStyle) },
+	"script": func() template.JS { return template.JS(pageScript) },
+	"policy": func() template.HTMLAttr {
+		return template.HTMLAttr(`content="default-src 'none'; style-src 'unsafe-inline'; script-src '` + scriptHash() + `'; base-uri 'none'; form-action 'none'"`)
+	},
 	"local": func(at time.Time, zone *time.Location) string {
 		return at.In(zone).Format("Monday 2 January 2006, 15:04 MST")
 	},
@@ -380,6 +400,7 @@ type pageData struct {
 	MoreErrors, MoreWarnings int // of other kinds, and notes
 	Quotas                   []Quota
 	Conns                    []connTally
+	Platforms                []post.Platform // on the calendar, for its key
 	Months                   []month
 	Later                    int
 	Posts                    []postView
@@ -423,6 +444,9 @@ func (p *page) write(w io.Writer, imp post.Import, quotas []Quota, name, base st
 	}
 	for _, c := range slices.Sorted(maps.Keys(p.conns)) {
 		d.Conns = append(d.Conns, connTally{c, *p.conns[c]})
+		if name := c.Platform(); !slices.Contains(d.Platforms, name) {
+			d.Platforms = append(d.Platforms, name)
+		}
 	}
 	d.Months, d.Later = p.months()
 	if imp.Counts.Rejected > 0 {

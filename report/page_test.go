@@ -1,6 +1,8 @@
 package report
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"flag"
 	"os"
 	"path/filepath"
@@ -81,6 +83,9 @@ func TestPageSaysWhatToDoNext(t *testing.T) {
 		"how to resolve":           "postroom posts resolve " + id(104).String(),
 		"how to retry":             "postroom posts retry " + id(103).String(),
 		"both rows of one mistake": "2 rows: ",
+		"the cell with its column": `<b>scheduled_time</b><mark>soon</mark>`,
+		"what to filter by":        `<tr data-status="unknown">`,
+		"a platform's colour":      `<span class="dot" data-platform="mastodon"></span>`,
 		"the link":                 `href="https://example.social/@acme/1"`,
 		"a hint's code":            "write <code>2026-03-01T09:00</code>",
 	} {
@@ -97,6 +102,35 @@ func TestPageSaysWhatToDoNext(t *testing.T) {
 			t.Errorf("%s stands too early", status)
 		}
 		last = at
+	}
+}
+
+// However large the file, the page stays small, says how much of it is shown, and
+// shows what needs a person.
+func TestPageOfALargeFileIsBoundedAndSaysSo(t *testing.T) {
+	t.Parallel()
+	const rows = 30_000
+	s := newSheet(t, "content")
+	for n := 1; n <= rows; n++ {
+		if n == rows {
+			s.row(rejected(n, "soon", "a time", ""), nil, "text")
+			continue
+		}
+		r, g := accepted(n, morning.Add(time.Duration(n)*time.Minute), "twitter-1")
+		s.row(r, g, "text")
+	}
+	s.commit()
+	page := s.read(endHTML)
+	if len(page) > 1<<20 {
+		t.Errorf("%d bytes", len(page))
+	}
+	for what, text := range map[string]string{
+		"how many are shown": "The 500 that need you most are here; 29500 more are in <code>spring.csv.report.csv</code>",
+		"the last row":       ">30001<",
+	} {
+		if !strings.Contains(page, text) {
+			t.Errorf("%s is not there: %s", what, text)
+		}
 	}
 }
 
@@ -142,14 +176,19 @@ func TestP8_PageTrustsNoText(t *testing.T) {
 		s.row(rejected(3, text, text, text), nil, text)
 		s.imp.Notes = []post.Problem{{Want: text, Hint: text, Got: text}}
 		s.commit(Quota{Label: text})
-		page := s.read(endHTML)
+		page, own := strings.CutSuffix(strings.TrimSpace(s.read(endHTML)), "<script>"+pageScript+"</script>\n</main>\n</body>\n</html>")
+		if !own {
+			t.Errorf("%q: the page does not end with its own script", text)
+		}
 		for _, bad := range []string{"<script", "<img", "<svg/", "<b>code", "javascript:", `"onmouseover`, "\u202e", "\u2028", "\x07", "\x1b"} {
 			if strings.Contains(page, bad) {
 				t.Errorf("%q: the page holds %q", text, bad)
 			}
 		}
-		if !strings.Contains(page, `content="default-src 'none'; style-src 'unsafe-inline'"`) {
-			t.Error("the page has no content policy")
+		sum := sha256.Sum256([]byte(pageScript))
+		policy := `content="default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-` + base64.StdEncoding.EncodeToString(sum[:]) + `'; base-uri 'none'; form-action 'none'"`
+		if !strings.Contains(page, policy) {
+			t.Error("the page has no policy that lets its own script run and nothing else")
 		}
 	}
 }
