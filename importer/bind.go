@@ -30,6 +30,7 @@ type rarer struct {
 	ID       string `csv:"external_id"`
 	Comment  string `csv:"first_comment"`
 	Settings string `csv:"platform_settings"`
+	Repeat   string `csv:"repeat"`
 	Labels   string `csv:"labels"`
 	Year     string `csv:"year"`
 	Month    string `csv:"month"`
@@ -253,6 +254,8 @@ func (b *rarer) take(f field, column int, value string) {
 		b.Comment += value
 	case fieldSettings:
 		b.Settings = value
+	case fieldRepeat:
+		b.Repeat = value
 	case fieldLabels:
 		b.Labels = joinCells(b.Labels, value)
 	case fieldAlt:

@@ -48,6 +48,7 @@ func (f *File) fill(row *Row, b *binder, i int) {
 	m.content()
 	m.platforms()
 	m.when()
+	m.repeat()
 	m.status()
 	m.media()
 	m.rest()
@@ -140,7 +141,7 @@ func (m *maker) clean() {
 	}{
 		{fieldContent, &b.Content}, {fieldPlatforms, &b.Platforms}, {fieldWhen, &b.When}, {fieldDate, &b.Date}, {fieldTime, &b.Clock},
 		{fieldTitle, &b.Title}, {fieldLink, &b.Link}, {fieldZone, &b.Zone}, {fieldStatus, &b.Status}, {fieldApprove, &b.Approve}, {fieldID, &b.ID},
-		{fieldComment, &b.Comment}, {fieldSettings, &b.Settings}, {fieldLabels, &b.Labels},
+		{fieldComment, &b.Comment}, {fieldSettings, &b.Settings}, {fieldRepeat, &b.Repeat}, {fieldLabels, &b.Labels},
 	}
 	for _, cells := range [][]placed{b.Media, b.Alts, b.Variants} {
 		for i := range cells {

@@ -29,6 +29,7 @@ const (
 	fieldComment   field = "first_comment"
 	fieldLabels    field = "labels"
 	fieldSettings  field = "platform_settings"
+	fieldRepeat    field = "repeat"
 	fieldYear      field = "year" // the parts of a time, each in a column of its own
 	fieldMonth     field = "month"
 	fieldDay       field = "day"
@@ -85,6 +86,7 @@ var synonyms = map[field]string{
 	fieldComment:  `firstcomment followupcomment comment comments ersterkommentar premiercommentaire primercomentario`,
 	fieldLabels:   `labels label tags tag category categories campaign hashtaggroup kategorie kampagne étiquettes etiquetas`,
 	fieldSettings: `platformsettings settings`,
+	fieldRepeat:   `repeat repeats recurrence recurring rrule wiederholung`,
 	fieldIgnored:  `postroomerror notes note notizen location ort enddate endtime alldayevent private reminder posted postgroupid importsuccess`,
 }
 

@@ -142,6 +142,19 @@ func (f *File) Notes() []post.Problem { return f.notes }
 // Header returns the column names as written.
 func (f *File) Header() []string { return f.header }
 
+// Name returns what the file is called in messages.
+func (f *File) Name() string { return f.opt.Name }
+
+// Repeats reports whether a column says how rows repeat.
+func (f *File) Repeats() bool {
+	for _, c := range f.columns {
+		if c.field == fieldRepeat {
+			return true
+		}
+	}
+	return false
+}
+
 // Count returns how many rows the file has.
 func (f *File) Count() int { return f.rows }
 

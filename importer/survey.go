@@ -375,7 +375,7 @@ func (f *File) rename(from, to field) {
 }
 
 // single are the fields of which a row can have only one value.
-var single = []field{fieldContent, fieldPlatforms, fieldWhen, fieldDate, fieldTime, fieldTitle, fieldZone, fieldStatus, fieldApprove, fieldID, fieldComment, fieldSettings, fieldLink}
+var single = []field{fieldContent, fieldPlatforms, fieldWhen, fieldDate, fieldTime, fieldTitle, fieldZone, fieldStatus, fieldApprove, fieldID, fieldComment, fieldSettings, fieldRepeat, fieldLink}
 
 // duplicates finds single-valued fields that several columns claim. Of columns
 // with the same name the first counts, and the survey sees whether all agree; of

@@ -68,6 +68,10 @@ func (h *hasher) identify(d *post.Draft) (id identity, named bool) {
 	} else {
 		id.key = content
 	}
+	if d.Occurrence != "" && !named { // a row that repeats says the same each time
+		b = field(binary.BigEndian.AppendUint64(b[:0], content), d.Occurrence)
+		id.key = xxhash.Sum64(b)
+	}
 	h.buf = b
 	return id, named
 }

@@ -20,10 +20,11 @@ type readAs struct {
 	Connections []post.ConnectionID `json:"connections"`
 	MaxBytes    int64               `json:"max_bytes"`
 	MaxRows     int                 `json:"max_rows"`
-	Format      string              `json:"format,omitempty"` // "" is CSV
-	Zip         bool                `json:"zip,omitempty"`    // the calendar lies in a ZIP, with its media
-	Sheet       string              `json:"sheet,omitempty"`  // as was asked for
-	Part        bool                `json:"part,omitempty"`   // it continued the revisions before it
+	Format      string              `json:"format,omitempty"`      // "" is CSV
+	Zip         bool                `json:"zip,omitempty"`         // the calendar lies in a ZIP, with its media
+	Sheet       string              `json:"sheet,omitempty"`       // as was asked for
+	RepeatDays  int                 `json:"repeat_days,omitempty"` // how far the plan lets rows that repeat be laid out; 0 for no limit of its own
+	Part        bool                `json:"part,omitempty"`        // it continued the revisions before it
 	Calendar    Calendar            `json:"calendar,omitzero"`
 	Series      bool                `json:"series,omitempty"` // it has series, to be laid out further
 }
@@ -34,6 +35,9 @@ func readAsOf(req *Request, format string) readAs {
 		Platforms: req.Platforms, Profiles: req.Profiles, Zone: req.Account.Zone.String(), DateOrder: req.Account.DateOrder,
 		Status: req.Status, Today: req.Now, Format: format, Part: req.Place.Part, Calendar: req.Calendar, Connections: req.Account.Directory.IDs(),
 		MaxBytes: req.Limits.bytes(), MaxRows: lim.MaxRows, Sheet: req.Sheet,
+	}
+	if h := req.Account.Plan.HorizonDays; h != nil && time.Duration(*h)*24*time.Hour < repeatAhead {
+		as.RepeatDays = *h
 	}
 	if req.Limits.Rows > 0 {
 		as.MaxRows = req.Limits.Rows

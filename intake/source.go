@@ -175,7 +175,7 @@ func openSource(ctx context.Context, as *readAs, name string, r io.ReaderAt, siz
 	if err != nil {
 		return nil, err
 	}
-	return csvSource{f}, nil
+	return as.withRepeats(f), nil
 }
 
 // unusable returns the problems when err says that the file as a whole cannot be
@@ -195,7 +195,7 @@ func unusable(err error) []post.Problem {
 // shown tells the report how the original looks.
 func shown(s source, name string) report.Source {
 	src := report.Source{Name: name, Header: s.Header(), Headers: [][]string{s.Header()}}
-	if c, ok := s.(csvSource); ok {
+	if c, ok := tableOf(s); ok {
 		d := c.Dialect()
 		src.Delimiter, src.Headers = d.Delimiter, d.Headers
 	}
@@ -233,9 +233,20 @@ func (j *job) open(ctx context.Context) error {
 	return nil
 }
 
+// tableOf returns the rows that a source reads, and whether it reads rows.
+func tableOf(s source) (csvSource, bool) {
+	switch s := s.(type) {
+	case csvSource:
+		return s, true
+	case repeatSource:
+		return s.csvSource, true
+	}
+	return csvSource{}, false
+}
+
 // sheet returns the name of the sheet that is read, "" where there is none.
 func (j *job) sheet() string {
-	if c, ok := j.src.(csvSource); ok {
+	if c, ok := tableOf(j.src); ok {
 		return c.Sheet()
 	}
 	return ""

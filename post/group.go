@@ -76,6 +76,8 @@ type Draft struct {
 	Zone        string         // the zone that gave the instant: "Europe/Berlin", "+01:00", "UTC"
 	Status      Status         // StatusDraft to keep it back; 0 or StatusScheduled to schedule it
 	ExternalID  string         // the row's own id, or UID(+RECURRENCE-ID); "" for none
+	Repeat      string         // the rule by which the row repeats from At on (RFC 5545 §3.3.10); "" for none
+	Occurrence  string         // which time of such a rule it is, by the clock of Zone: 20260301T0900; "" for none
 }
 
 // A Group is one piece of content for one or several connections, with a

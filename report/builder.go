@@ -63,13 +63,15 @@ type Builder struct {
 	csv      *bufio.Writer
 	json     *bufio.Writer
 	rejected *bufio.Writer // nil until a row is rejected
-	line     []byte
-	front    []byte // of the row at hand, as its lines begin
-	own      int    // how much of front are the input's own cells
-	comma    byte
-	times    clock
-	page     page
-	rows     int
+
+	rejectedLine int // of the row rejected last
+	line         []byte
+	front        []byte // of the row at hand, as its lines begin
+	own          int    // how much of front are the input's own cells
+	comma        byte
+	times        clock
+	page         page
+	rows         int
 }
 
 // bufferSize is how much is gathered for one write: in large pieces the kernel

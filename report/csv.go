@@ -247,6 +247,10 @@ func troubleOf(r *post.Row, p *post.Post) (code, message, hint string) {
 // written anew in the input's dialect, so that the error stands in a column of
 // its own; a record too broken to have cells is given back as it was.
 func (b *Builder) reject(cells []string, raw []byte, r *post.Row) error {
+	if raw != nil && r.Line == b.rejectedLine {
+		return nil // further times of a row that repeats: given back twice, it would repeat twice
+	}
+	b.rejectedLine = r.Line
 	if b.rejected == nil {
 		w, err := b.create(endRejected)
 		if err != nil {
