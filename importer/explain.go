@@ -18,6 +18,7 @@ type Explanation struct {
 	Quote     string `json:"quote,omitempty"`  // that stands around cells
 	Escape    string `json:"escape,omitempty"` // that stands before a quote within a cell, where it is not written twice
 
+	Sheet      string `json:"sheet,omitempty"`       // of a workbook
 	HeaderLine int    `json:"header_line,omitempty"` // physical line of the first header row
 	HeaderRows int    `json:"header_rows"`           // 0 for a file without, 2 for one with groups above the names
 	Tool       string `json:"tool,omitempty"`        // whose bulk file it is: "Publer"
@@ -52,7 +53,11 @@ const (
 // Explain looks a file over like [Open] and says what it found, of a file too that
 // cannot be used. The error is ctx's or src's.
 func Explain(ctx context.Context, src io.ReaderAt, size int64, o Options) (*Explanation, error) {
-	f := newFile(src, size, o, nil)
+	return newFile(src, size, o).explanation(ctx)
+}
+
+// explanation looks a file over and says what it found.
+func (f *File) explanation(ctx context.Context) (*Explanation, error) {
 	err := f.look(ctx)
 	var refused *Unusable
 	if errors.As(err, &refused) && len(f.columns) > 0 && f.rows == 0 {
@@ -65,7 +70,7 @@ func Explain(ctx context.Context, src io.ReaderAt, size int64, o Options) (*Expl
 			return nil, surveyErr
 		}
 	}
-	e := &Explanation{File: o.Name, Encoding: f.enc.name, Rows: f.rows, HeaderRows: len(f.headers), Problems: f.notes}
+	e := &Explanation{File: f.opt.Name, Encoding: f.enc.name, Rows: f.rows, HeaderRows: len(f.headers), Problems: f.notes}
 	if err != nil && refused == nil {
 		return nil, err
 	}
@@ -82,7 +87,7 @@ func Explain(ctx context.Context, src io.ReaderAt, size int64, o Options) (*Expl
 		e.Tool, e.Why = f.form.template(), f.why
 	}
 	if len(f.headers) > 0 {
-		e.HeaderLine = f.line
+		e.HeaderLine = f.sheet.at(f.line)
 	}
 	if len(f.columns) == 0 {
 		return e, nil

@@ -96,26 +96,21 @@ type File struct {
 // Open looks a file over. The error is an *Unusable that says all that is wrong,
 // or comes from src.
 func Open(ctx context.Context, src io.ReaderAt, size int64, o Options) (*File, error) {
-	return open(ctx, src, size, o, nil)
-}
-
-// open is Open, also of the text of a sheet.
-func open(ctx context.Context, src io.ReaderAt, size int64, o Options, s *sheet) (*File, error) {
-	f := newFile(src, size, o, s)
+	f := newFile(src, size, o)
 	if err := f.look(ctx); err != nil {
 		return nil, err
 	}
 	return f, nil
 }
 
-func newFile(src io.ReaderAt, size int64, o Options, s *sheet) *File {
+func newFile(src io.ReaderAt, size int64, o Options) *File {
 	if o.Limits == (Limits{}) {
 		o.Limits = DefaultLimits()
 	}
 	if o.Zone == nil {
 		o.Zone = time.UTC
 	}
-	return &File{opt: o, src: src, size: size, sheet: s}
+	return &File{opt: o, src: src, size: size}
 }
 
 // look finds out how the file is to be read. What it has found by then is there

@@ -66,38 +66,73 @@ func OpenWorkbook(ctx context.Context, src io.ReaderAt, size int64, o Options) (
 	if size > o.Limits.MaxBytes {
 		return nil, unusable(&o, "FILE_TOO_LARGE", fmt.Sprintf("%d bytes", size), fmt.Sprintf("at most %d bytes", o.Limits.MaxBytes), "split the file")
 	}
-	b, err := openBook(src, size, &o)
+	f, notes, err := openSheet(ctx, src, size, &o)
 	if err != nil {
 		return nil, err
 	}
-	defer b.close()
-	name, notes, err := b.choose(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s, text, more, err := b.convert(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	f, err = open(ctx, bytes.NewReader(text), int64(len(text)), o, s)
+	err = f.look(ctx)
 	var refused *Unusable
 	if errors.As(err, &refused) {
 		for i := range refused.Problems {
-			s.place(&refused.Problems[i])
+			f.sheet.place(&refused.Problems[i])
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
+	for i := range f.notes {
+		f.sheet.place(&f.notes[i])
+	}
+	f.notes = append(notes, f.notes...)
+	return f, nil
+}
+
+// ExplainWorkbook says of a workbook what [Explain] does of a text.
+func ExplainWorkbook(ctx context.Context, src io.ReaderAt, size int64, o Options) (*Explanation, error) {
+	if o.Limits == (Limits{}) {
+		o.Limits = DefaultLimits()
+	}
+	f, notes, err := openSheet(ctx, src, size, &o)
+	if refused, ok := errors.AsType[*Unusable](err); ok {
+		return &Explanation{File: o.Name, Encoding: "a workbook", Problems: refused.Problems, Unusable: true}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	e, err := f.explanation(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range e.Problems {
+		f.sheet.place(&e.Problems[i])
+	}
+	e.Encoding, e.Sheet, e.Problems = fmt.Sprintf("a workbook, sheet %q", f.sheet.name), f.sheet.name, append(notes, e.Problems...)
+	return e, nil
+}
+
+// openSheet picks the sheet that is read and rewrites it as text, which is yet to be
+// looked over. The notes are of the workbook.
+func openSheet(ctx context.Context, src io.ReaderAt, size int64, o *Options) (*File, []post.Problem, error) {
+	b, err := openBook(src, size, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer b.close()
+	name, notes, err := b.choose(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, text, more, err := b.convert(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
 	notes = append(notes, more...)
 	for i := range notes {
 		notes[i].File, notes[i].Severity, notes[i].Sheet = o.Name, post.SeverityWarning, s.name
 	}
-	for i := range f.notes {
-		s.place(&f.notes[i])
-	}
-	f.notes = append(notes, f.notes...)
-	return f, nil
+	f := newFile(bytes.NewReader(text), int64(len(text)), *o)
+	f.sheet = s
+	return f, notes, nil
 }
 
 // Sheet returns the name of the sheet that is read, "" of a file that has none.

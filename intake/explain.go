@@ -13,7 +13,14 @@ var ErrNotATable = errors.New("this is a calendar, and has no columns to explain
 // Explain says how a file would be read, column by column, and stores and reports
 // nothing. See [importer.Explain]; the error may be [ErrNotATable].
 func Explain(ctx context.Context, req Request) (*importer.Explanation, error) {
-	format, err := formatOf(req.Name, req.File, req.Size)
+	_, name, file, size, err := unpack(req.Name, req.File, req.Size)
+	if ps := unusable(err); ps != nil {
+		return &importer.Explanation{File: req.Name, Problems: ps, Unusable: true}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	format, err := formatOf(name, file, size)
 	if err != nil {
 		return nil, err
 	}
@@ -25,5 +32,8 @@ func Explain(ctx context.Context, req Request) (*importer.Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return importer.Explain(ctx, req.File, req.Size, opt)
+	if format == formatXLSX {
+		return importer.ExplainWorkbook(ctx, file, size, opt)
+	}
+	return importer.Explain(ctx, file, size, opt)
 }

@@ -58,7 +58,9 @@ func TestP9_ARepeatingRowAgain(t *testing.T) {
 	for _, id := range []string{"", "promo"} {
 		d := newDesk(t)
 		header := "content,platforms,scheduled_time,repeat,external_id\n"
-		row := func(until string) string { return "Hello,twitter,2026-03-03 09:00,daily until " + until + "," + id + "\n" }
+		row := func(until string) string {
+			return "Hello,twitter,2026-03-03 09:00,daily until " + until + "," + id + "\n"
+		}
 		d.take("week.csv", header+row("2026-03-12"), post.Counts{Rows: 10, Accepted: 10})
 		d.take("week.csv", header+row("2026-03-14"), post.Counts{Rows: 12, Accepted: 2, Unchanged: 10})
 		d.now = d.now.Add(5 * 24 * time.Hour) // four are over

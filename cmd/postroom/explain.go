@@ -15,11 +15,11 @@ import (
 )
 
 // explainFiles says of each of the files named how it would be read.
-func (a *app) explainFiles(ctx context.Context, r *room, account post.AccountID, names []string) error {
+func (a *app) explainFiles(ctx context.Context, r *room, account post.AccountID, sheet string, names []string) error {
 	var all []*importer.Explanation
 	failed := false
 	for _, name := range names {
-		e, err := r.explain(ctx, account, a.path(name))
+		e, err := r.explain(ctx, account, sheet, a.path(name))
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -44,11 +44,12 @@ func (a *app) explainFiles(ctx context.Context, r *room, account post.AccountID,
 	return err
 }
 
-func (r *room) explain(ctx context.Context, account post.AccountID, path string) (*importer.Explanation, error) {
+func (r *room) explain(ctx context.Context, account post.AccountID, sheet, path string) (*importer.Explanation, error) {
 	f, err := r.named(account, path)
 	if err != nil {
 		return nil, err
 	}
+	f.pick(sheet)
 	e, err := intake.Explain(ctx, f.req)
 	return e, errors.Join(err, f.file.Close())
 }

@@ -86,7 +86,7 @@ func (a *app) checkCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withRoom(c.Context(), func(r *room) error {
 				if explain {
-					return a.explainFiles(c.Context(), r, post.AccountID(account), args)
+					return a.explainFiles(c.Context(), r, post.AccountID(account), sheet, args)
 				}
 				return a.eachFile(c.Context(), r, post.AccountID(account), args, func(ctx context.Context, f *namedFile) (intake.Result, error) {
 					f.pick(sheet)
