@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -299,6 +300,20 @@ func (j *job) findRemoved(ctx context.Context, keys []uint64, loose []settledRow
 	}
 	if j.cal != nil {
 		return j.goneEvents(ctx, gone)
+	}
+	if _, ok := j.src.(repeatSource); ok {
+		for id := range gone {
+			g, err := j.in.store.Group(ctx, id)
+			if errors.Is(err, post.ErrNotFound) {
+				continue // taken out by a person
+			}
+			if err != nil {
+				return err
+			}
+			if !g.RequestedAt.After(j.as.Today) {
+				delete(gone, id) // a time of a row that repeats, which is over and not gone
+			}
+		}
 	}
 	j.removed = len(gone)
 	j.gone = slices.SortedFunc(maps.Keys(gone), compareIDs)

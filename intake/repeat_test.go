@@ -64,11 +64,26 @@ func TestP9_ARepeatingRowAgain(t *testing.T) {
 		d.take("week.csv", header+row("2026-03-12"), post.Counts{Rows: 10, Accepted: 10})
 		d.take("week.csv", header+row("2026-03-14"), post.Counts{Rows: 12, Accepted: 2, Unchanged: 10})
 		d.now = d.now.Add(5 * 24 * time.Hour) // four are over
-		d.take("week.csv", header+row("2026-03-15"), post.Counts{Rows: 9, Accepted: 1, Unchanged: 8, Removed: 4})
+		d.take("week.csv", header+row("2026-03-15"), post.Counts{Rows: 9, Accepted: 1, Unchanged: 8})
 		if got := d.times("UTC"); len(got) != 13 || len(slices.Compact(got)) != 13 {
 			t.Errorf("id %q: %v", id, got)
 		}
 	}
+}
+
+// TestP1_ATimeThatIsOverIsNotCancelled: a time that has come is left out of what is
+// laid out, which must not look as if its row was gone, though it was not sent yet.
+func TestP1_ATimeThatIsOverIsNotCancelled(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	row := func(until string) string {
+		return repeatHeader + "Hello,twitter,2026-03-03 09:00,UTC,daily until " + until + "\n"
+	}
+	d.take("week.csv", row("2026-03-12"), post.Counts{Rows: 10, Accepted: 10})
+	d.now = time.Date(2026, 3, 3, 9, 0, 5, 0, time.UTC)
+	req := d.request("week.csv", row("2026-03-11"))
+	req.CancelRemoved = true
+	d.takeRequest(req, post.Counts{Rows: 8, Unchanged: 8, Removed: 1, Cancelled: 1})
 }
 
 func TestARowThatRepeatsWithoutAnEndIsLaidOutForAYear(t *testing.T) {
