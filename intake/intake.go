@@ -96,9 +96,12 @@ type Request struct {
 	// it could. An error that is an *[Unapproved] is about this post alone. nil
 	// takes no reports.
 	Approve func(ctx context.Context, g *post.Group, id post.ID, keep bool) error
-	Same    func() bool // whether the name still leads to File, unchanged; nil when nobody writes there
-	Now     time.Time
-	Limits  Caps
+	// Progress, unless nil, is told now and then how many rows are read for the
+	// first time, and then how many are stored, of how many.
+	Progress func(storing bool, done, of int)
+	Same     func() bool // whether the name still leads to File, unchanged; nil when nobody writes there
+	Now      time.Time
+	Limits   Caps
 }
 
 // Caps bound what one file may hold; a zero field means the reader's default.

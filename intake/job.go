@@ -134,7 +134,9 @@ func (j *job) survey(ctx context.Context) error {
 		j.marks, j.ids, j.sets, j.ats = make([]mark, 0, n), make([]identity, 0, n), make([]uint32, 0, n), make([]int64, 0, n)
 	}
 	h := hasher{account: j.req.Account.ID}
+	total := cap(j.marks)
 	err := j.src.Rows(ctx, func(r *row) error {
+		j.progress(false, len(j.marks), total)
 		var m mark
 		var id identity
 		var set uint32
@@ -179,6 +181,15 @@ func (j *job) survey(ctx context.Context) error {
 	}
 	j.tellRepeats()
 	return nil
+}
+
+// progressRows is after how many rows progress is told.
+const progressRows = 4096
+
+func (j *job) progress(storing bool, done, of int) {
+	if j.req.Progress != nil && done%progressRows == 0 {
+		j.req.Progress(storing, done, of)
+	}
 }
 
 // validate asks the platforms about a draft, and returns the marks that it earns.

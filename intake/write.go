@@ -139,6 +139,7 @@ func (w *writer) row(ctx context.Context, r *row) error {
 	if n >= len(w.marks) {
 		return ErrChanged
 	}
+	w.progress(true, n, len(w.marks))
 	if w.marks[n]&judged != 0 {
 		w.pinned(r)
 	}

@@ -175,7 +175,12 @@ func (a *app) eachFile(ctx context.Context, r *room, account post.AccountID, nam
 		f, err := r.named(account, a.path(name))
 		if err == nil {
 			f.req.Approve = r.approver(a.who() + ", " + f.req.Name)
+			bar := a.progressOf(f.req.Name)
+			if bar != nil {
+				f.req.Progress = bar.tell
+			}
 			res.Result, err = do(ctx, f)
+			bar.end()
 			err = errors.Join(err, f.file.Close())
 		}
 		switch n := res.Import.Counts; {
