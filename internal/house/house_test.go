@@ -29,7 +29,7 @@ type room struct {
 var plan = []room{
 	{"cmd/postroom", []string{all}},
 	{"api", []string{"post", "limits"}},
-	{"intake", []string{"post", "limits", "importer", "calendar", "scheduler", "report"}},
+	{"intake", []string{"post", "limits", "importer", "calendar", "scheduler", "report", "internal/walltime"}},
 	{"report", []string{"post", "limits", "internal/atomicfile", "internal/walltime"}},
 	{"dispatch", []string{"post"}},
 	{"inbox", []string{"internal/atomicfile"}},
