@@ -47,7 +47,15 @@ func (j *job) tellRepeats() {
 		j.marks[n] |= bad
 	})
 	keys := sorted(j.count(), func(n int) (uint64, bool) { return j.ids[n].key, j.marks[n]&(bad|named) == 0 })
-	tellApart(keys, func(n int, h uint64, _ int) { j.ids[n].key = h })
+	tellApart(keys, func(n int, h uint64, first int) {
+		j.ids[n].key = h
+		if j.near(j.ats[n], j.ats[first]) {
+			if j.echoes == nil {
+				j.echoes = map[int]int{}
+			}
+			j.echoes[n] = first
+		}
+	})
 	twins := sorted(j.count(), func(n int) (uint64, bool) { return j.ids[n].twin, j.marks[n]&bad == 0 })
 	tellApart(twins, func(n int, h uint64, _ int) { j.ids[n].twin = h })
 }
@@ -138,6 +146,9 @@ func (j *job) compare(ctx context.Context) error {
 	}
 	loose = append(loose, rest...)
 	slices.SortFunc(j.settled, func(a, b settledRow) int { return int(a.row) - int(b.row) })
+	if err := j.hear(ctx); err != nil {
+		return err
+	}
 	if found && (!j.req.Place.Part || j.cal != nil) {
 		return j.findRemoved(ctx, hashes(keys), loose)
 	}

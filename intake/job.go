@@ -47,6 +47,7 @@ type job struct {
 	ats    []int64  // requested, Unix seconds; 0 for none
 	conns  setTable
 	repeat map[int]int // row -> the earlier row that has the same id
+	echoes map[int]int // row -> the earlier row that says the same on the same connections, not long before or after
 
 	// Of the comparison.
 	settled []settledRow        // rows that need nothing, by row
@@ -57,6 +58,7 @@ type job struct {
 	cancel  []post.ID           // those of them that are to be cancelled, sorted
 	freed   []post.Post         // open posts of replace and cancel: their time and quota are free again
 	names   map[post.ID]importName
+	heard   map[int]heard // row -> the post of another file that says the same
 
 	// Of the plan.
 	slots   []scheduler.Slot               // of the rows marked planned, in row order

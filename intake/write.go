@@ -180,6 +180,7 @@ func (w *writer) row(ctx context.Context, r *row) error {
 	if err := w.note(ctx, r, &row, g); err != nil {
 		return err
 	}
+	w.tellDuplicate(ctx, &row, r, n)
 	w.remember(n, r.Line)
 	return w.emit(r, &row, g)
 }
@@ -285,12 +286,15 @@ func (w *writer) emit(r *row, row *post.Row, g *post.Group) error {
 
 // remember keeps the line of a row that a later one repeats.
 func (w *writer) remember(n, line int) {
-	if len(w.repeat) == 0 {
+	if len(w.repeat)+len(w.echoes) == 0 {
 		return
 	}
 	if w.firsts == nil {
 		w.firsts = map[int]int{}
 		for _, first := range w.repeat {
+			w.firsts[first] = 0
+		}
+		for _, first := range w.echoes {
 			w.firsts[first] = 0
 		}
 	}

@@ -214,8 +214,21 @@ func (s *Store) MatchKeys(ctx context.Context, account post.AccountID, lineage s
 	return out, err
 }
 
+// MatchWords finds which of the sorted row keys any import of the account has that
+// is not of the lineage but. Keys of rows without an id of their own are of their
+// words and connections.
+func (s *Store) MatchWords(ctx context.Context, account post.AccountID, but string, sorted []uint64) ([]post.Match, error) {
+	return s.matchAll(ctx, account, bucketKeyRuns, keySize, sorted, func(imp *post.Import) bool { return imp.Lineage != but && !imp.Undone })
+}
+
 // MatchTwins finds which of the sorted row twins any import of the account has.
 func (s *Store) MatchTwins(ctx context.Context, account post.AccountID, sorted []uint64) ([]post.Match, error) {
+	return s.matchAll(ctx, account, bucketTwinRuns, twinSize, sorted, func(*post.Import) bool { return true })
+}
+
+// matchAll finds the first import of the account, among those that count, that has
+// each of the sorted hashes.
+func (s *Store) matchAll(ctx context.Context, account post.AccountID, runs []byte, size int, sorted []uint64, counts func(*post.Import) bool) ([]post.Match, error) {
 	if len(sorted) == 0 {
 		return nil, nil
 	}
@@ -226,7 +239,10 @@ func (s *Store) MatchTwins(ctx context.Context, account post.AccountID, sorted [
 	found := make(map[int]bool)
 	var out []post.Match
 	for _, imp := range imps {
-		ms, err := s.matchRun(ctx, imp, bucketTwinRuns, twinSize, sorted, func(at int) bool { return !found[at] })
+		if !counts(&imp) {
+			continue
+		}
+		ms, err := s.matchRun(ctx, imp, runs, size, sorted, func(at int) bool { return !found[at] })
 		if err != nil {
 			return nil, err
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/postroom/postroom/store"
 )
 
-// An auditEntry is one thing that somebody or postroom did. Nothing is ever taken
-// out of a post's history, so a later export has every entry of an earlier one.
+// An auditEntry is one thing that somebody or postroom did. Nobody
+// can change an entry; only the oldest of a very long history fall away (store/log.go).
 type auditEntry struct {
 	At         time.Time         `json:"at"`
 	Who        string            `json:"who,omitempty"` // the person, key or file; "" for postroom itself

@@ -42,6 +42,7 @@ type AccountConfig struct {
 	DateOrder   string // dmy, mdy, ymd, or "" to reject dates that can be read in two ways
 	Connections []ConnectionConfig
 	Stagger     StaggerConfig
+	Duplicates  time.Duration // posts with the same words nearer than this are told of; 0 for never
 	LateGrace   time.Duration // posts found later than this are held; 0 for never
 	ResetWithin time.Duration // times passed no longer ago than this are moved to now
 	MinInterval time.Duration // between posts on one connection that come through the API; 0 for none
@@ -96,7 +97,7 @@ func DefaultConfig() Config {
 // defaultAccount returns what an account has that says nothing but its name.
 func defaultAccount(id post.AccountID) AccountConfig {
 	plan, _ := limits.PlanByKey("unlimited")
-	return AccountConfig{ID: id, Plan: plan, LateGrace: 2 * time.Hour, ResetWithin: scheduler.DefaultRules().ResetWithin}
+	return AccountConfig{ID: id, Plan: plan, LateGrace: 2 * time.Hour, Duplicates: 30 * day, ResetWithin: scheduler.DefaultRules().ResetWithin}
 }
 
 // Rules returns how the account's posts are given their times, in an inbox
@@ -270,6 +271,9 @@ func (v value) account(id post.AccountID) AccountConfig {
 		{"stagger", a.Stagger.read},
 		{"late", func(v value) { v.off(func() { a.LateGrace = 0 }, late(&a)) }},
 		{"past", section([]setting{{"reset_within", scalar(&a.ResetWithin, length(0, 366*day))}})},
+		{"duplicates", func(v value) {
+			v.off(func() { a.Duplicates = 0 }, []setting{{"within", scalar(&a.Duplicates, length(time.Hour, 366*day))}})
+		}},
 		{"min_interval", scalar(&a.MinInterval, length(0, 7*day))},
 		{"api_access", scalar(&a.APIAccess, yesNo)},
 		{"mcp_access", scalar(&a.MCPAccess, yesNo)},

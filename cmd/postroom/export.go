@@ -24,7 +24,7 @@ func (a *app) exportCommand() *cobra.Command {
 	var as exportAs
 	c := &cobra.Command{
 		Use: "export", Short: "Write every post group as one line of JSON or as a calendar, the plan as a file for another tool, or who did what", Args: cobra.NoArgs,
-		Long: "Write every post group as one line of JSON, with --ics as a calendar, or with --as what waits\nto be published as a bulk file for another tool. --audit writes who did what and when, as a line\nof JSON each; a later one has every line of an earlier one. What such a file cannot say is told, and a\npost that it would say otherwise is left out; then the exit code is 3.\n\nTools: " + strings.Join(importer.Tools(), ", "),
+		Long: "Write every post group as one line of JSON, with --ics as a calendar, or with --as what waits\nto be published as a bulk file for another tool. --audit writes who did what and when, as a line\nof JSON each. What such a file cannot say is told, and a\npost that it would say otherwise is left out; then the exit code is 3.\n\nTools: " + strings.Join(importer.Tools(), ", "),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if as.tool == "" && (as.connection != "" || as.dateOrder != "") {
 				return usageError("--connection and --date-order go with --as")

@@ -151,7 +151,7 @@ func (r *room) prepare(cfg Config) (*settings, error) {
 	for i := range cfg.Accounts {
 		a := &cfg.Accounts[i]
 		acc := intake.Account{
-			ID: a.ID, Zone: a.Timezone, DateOrder: a.DateOrder, Plan: a.Plan,
+			ID: a.ID, Zone: a.Timezone, DateOrder: a.DateOrder, Plan: a.Plan, Duplicates: a.Duplicates,
 			Directory: post.NewDirectory(a.ConnectionIDs()), Validators: map[post.ConnectionID]intake.Validator{},
 		}
 		for j := range a.Connections {
