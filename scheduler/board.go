@@ -20,13 +20,14 @@ type board struct {
 	perMinute   int
 	groups      minuteCount
 	full        minuteSet // minutes with perMinute groups
+	shut        minuteSet // minutes in which nothing goes out
 	lanes       []lane
 	teams       []team
 }
 
 // A lane is one connection.
 type lane struct {
-	near minuteSet // less than gap from a post
+	near minuteSet // less than gap from a post, or shut
 
 	// The group placed here last: the minute it wanted and the one it got. One
 	// that wants the same minute must not overtake it.
@@ -62,10 +63,12 @@ func (s *stretch) extend(lo, hi int) {
 	*s = stretch{lo, hi}
 }
 
-// newBoard sets up a board for sets, with what is taken.
-func newBoard(r Rules, taken *Taken, sets [][]post.ConnectionID) *board {
+// newBoard sets up a board for sets, with what is taken and when nothing goes
+// out.
+func newBoard(r Rules, taken *Taken, shut minuteSet, sets [][]post.ConnectionID) *board {
 	b := &board{
-		gap: wholeMinutes(r.Gap), spread: wholeMinutes(r.Across), perMinute: max(0, r.PerMinute),
+		shut: shut,
+		gap:  wholeMinutes(r.Gap), spread: wholeMinutes(r.Across), perMinute: max(0, r.PerMinute),
 		teams: make([]team, len(sets)),
 	}
 	number := map[post.ConnectionID]int32{}
@@ -77,6 +80,7 @@ func newBoard(r Rules, taken *Taken, sets [][]post.ConnectionID) *board {
 				n = int32(len(b.lanes))
 				number[c] = n
 				b.lanes = append(b.lanes, lane{want: -1})
+				b.lanes[n].near.merge(&shut)
 				if o := taken.of[c]; o != nil && b.gap > 0 {
 					o.minutes.each(func(m int) { b.lanes[n].near.add(m-b.gap+1, m+b.gap) })
 				}
@@ -146,10 +150,15 @@ func (b *board) place(set uint32, want, m int) {
 	}
 }
 
-// why says what keeps a group on set out of minute m: the gap on one of its
-// connections, which is returned too, a full minute, or else an earlier group
-// that must not be overtaken.
+// why says what keeps a group on set out of minute m: that it is shut, the gap on
+// one of its connections, which is returned too, a full minute, or else an earlier
+// group that must not be overtaken.
 func (b *board) why(set uint32, m int) (Why, uint16) {
+	for i := range b.teams[set].lanes {
+		if b.shut.has(m + i*b.spread) {
+			return WhyShut, 0
+		}
+	}
 	for i, n := range b.teams[set].lanes {
 		if b.lanes[n].near.has(m + i*b.spread) {
 			return WhyGap, uint16(i)

@@ -97,6 +97,30 @@ func (s *minuteSet) remove(m int) {
 	}
 }
 
+// merge puts in all minutes of o.
+func (s *minuteSet) merge(o *minuteSet) {
+	for n, from := range o.pages {
+		if from == nil {
+			continue
+		}
+		to := s.touch(o.first + n)
+		for i, w := range from {
+			to[i] |= w
+		}
+	}
+}
+
+// after returns the first minute from m on that is not in s.
+func (s *minuteSet) after(m int) int {
+	for {
+		n := bits.TrailingZeros64(^s.from(m))
+		m += n
+		if n < 64 {
+			return m
+		}
+	}
+}
+
 // each calls fn with every minute, in order.
 func (s *minuteSet) each(fn func(m int)) {
 	for n, p := range s.pages {

@@ -22,6 +22,8 @@ type Item struct {
 //   - A time that passed no longer than ResetWithin ago, or that is nearer than
 //     Lead, becomes the first whole minute Lead ahead of now. An older one is
 //     Held.
+//   - A time in quiet hours becomes the minute in which they end. One in a blackout
+//     day, then, is Held, and nothing is staggered into either.
 //   - Seconds are cut off. A slot is never earlier than the minute asked for.
 //   - Items are placed by the time they ask for, then by their place in items, in
 //     the first minute that keeps Gap on each of their connections, to what is
@@ -38,6 +40,7 @@ type Item struct {
 func Plan(now time.Time, r Rules, p limits.Plan, taken *Taken, usage post.Usage, sets [][]post.ConnectionID, items []Item) []Slot {
 	pl := planner{now: now, rules: r, plan: p, taken: taken, sets: sets, items: items, slots: make([]Slot, len(items))}
 	pl.queue()
+	pl.close()
 	if r.Keep {
 		pl.keep()
 	} else {
@@ -73,6 +76,8 @@ type planner struct {
 	items []Item
 	slots []Slot
 	order []uint64 // what wants a place, by time and then index: see sortByTime
+
+	quiet, black minuteSet // as far as the items can reach
 }
 
 // queue decides on what wants no place and puts the rest in order.
@@ -102,6 +107,27 @@ func (pl *planner) queue() {
 	sortByTime(pl.order)
 }
 
+// close lays out quiet hours and blackout days, as far as an item can get.
+func (pl *planner) close() {
+	if pl.rules.Hours == nil || len(pl.order) == 0 {
+		return
+	}
+	soon, last := soonest(pl.now, pl.rules.Lead), int(pl.order[len(pl.order)-1]>>32/60)
+	longest := 0
+	for _, set := range pl.sets {
+		longest = max(longest, len(set))
+	}
+	far := max(soon, last) + 2*dayMinutes + int(max(0, pl.rules.MaxShift)/time.Minute) + longest*int(pl.rules.Spread()/time.Minute)
+	pl.quiet, pl.black = pl.rules.Hours.between(max(soon, int(pl.order[0]>>32/60)), min(far, lastMinute+1))
+}
+
+// shut returns the minutes in which nothing goes out.
+func (pl *planner) shut() (s minuteSet) {
+	s.merge(&pl.quiet)
+	s.merge(&pl.black)
+	return s
+}
+
 // keep leaves everything at its time, or at the soonest.
 func (pl *planner) keep() {
 	soon := wholeSecond(pl.now.Add(max(0, pl.rules.Lead)))
@@ -111,6 +137,12 @@ func (pl *planner) keep() {
 		s.Verdict, s.At = Placed, asked
 		if asked < soon {
 			s.At, s.Why = int64(soonest(pl.now, pl.rules.Lead))*60, pl.early(asked)
+		}
+		if m := minuteOf(s.At); pl.quiet.has(m) {
+			s.At, s.Why = int64(pl.quiet.after(m))*60, s.Why|WhyShut
+		}
+		if pl.black.has(minuteOf(s.At)) {
+			*s = Slot{Verdict: Held, Why: s.Why | WhyShut}
 		}
 	}
 }
@@ -127,7 +159,7 @@ func (pl *planner) early(asked int64) Why {
 // with q, what has a time already has its quota reserved, and everything is
 // placed anew.
 func (pl *planner) spread(q *quota) {
-	b := newBoard(pl.rules, pl.taken, pl.sets)
+	b := newBoard(pl.rules, pl.taken, pl.shut(), pl.sets)
 	soon := soonest(pl.now, pl.rules.Lead)
 	shift := int(max(0, pl.rules.MaxShift) / time.Minute)
 	for _, key := range pl.order {
@@ -140,11 +172,16 @@ func (pl *planner) spread(q *quota) {
 		if want < soon {
 			want, why = soon, pl.early(it.At)
 		}
+		if pl.quiet.has(want) {
+			want, why = pl.quiet.after(want), why|WhyShut
+		}
 		limit := min(want+shift, lastMinute-b.reach(it.Set))
 		fresh := Slot{Verdict: Placed, Why: why}
 		switch m := b.find(it.Set, want, limit); {
 		case want > limit:
 			fresh = Slot{Verdict: Held, Why: WhyRange}
+		case pl.black.has(want):
+			fresh = Slot{Verdict: Held, Why: why | WhyShut}
 		case m > limit:
 			fresh.Verdict = Held
 			of, conn := b.why(it.Set, limit)

@@ -16,8 +16,12 @@ type Rules struct {
 	Lead        time.Duration // nothing is placed nearer to now than this
 	ResetWithin time.Duration // times passed no longer ago than this are moved to now; older ones are held
 
+	// Hours keep posts out of some minutes; nil for none. A time in quiet hours
+	// becomes the minute in which they end, one in a blackout day is held.
+	Hours *Hours
+
 	// Keep leaves every group at exactly the time it asks for (`stagger: off`):
-	// Gap, PerMinute and Across do not apply, Lead and ResetWithin do.
+	// Gap, PerMinute and Across do not apply, Lead, ResetWithin and Hours do.
 	Keep bool
 }
 
@@ -46,6 +50,9 @@ func Reach(now time.Time, r Rules, first, last time.Time) (from, to time.Time) {
 	gap, shift := wholeMinutes(r.Gap), int(max(0, r.MaxShift)/time.Minute)
 	lo := max(minuteOf(first.Unix()), soon) - gap
 	hi := max(minuteOf(last.Unix()), soon) + shift + gap + 1
+	if r.Hours != nil {
+		hi += dayMinutes // quiet hours may move a time so far before it is staggered
+	}
 	if r.Spread() > 0 {
 		hi = lastMinute + 1 // how far a group reaches depends on its connections
 	}

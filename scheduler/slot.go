@@ -36,13 +36,14 @@ const (
 	WhyOrder                 // then moved, or held: would overtake an earlier item of the same time
 	WhyOld                   // held: the time passed too long ago
 	WhyRange                 // held: before 1970 or after 2106, which cannot be stored
+	WhyShut                  // in quiet hours, and was moved to their end; or then moved, or held: quiet hours or a blackout day
 )
 
 // A Slot is what a plan says of one item. A million of them are kept at once.
 type Slot struct {
 	At      int64               // Unix seconds: the time when Placed; the one refused by a quota; of a draft the one asked for; else 0
 	Limit   *post.LimitExceeded // when Rejected; shared between slots: do not change it
-	Shift   uint32              // when Placed: minutes moved by WhyGap, WhyFull and WhyOrder
+	Shift   uint32              // when Placed: minutes staggered, by WhyGap, WhyFull, WhyOrder, or WhyShut alone
 	Verdict Verdict
 	Why     Why
 	blocker uint16 // with WhyGap: index of the connection in the item's set
@@ -70,13 +71,24 @@ func (s Slot) Reason(r Rules, asked time.Time, conns []post.ConnectionID) string
 			return fmt.Sprintf("the year %d cannot be planned: the first is 1970, the last 2105", asked.UTC().Year())
 		}
 		of := "its time"
-		if s.Why&WhyPast != 0 {
+		switch {
+		case s.Why&WhyShut != 0 && r.Hours.black(asked):
+			return asked.In(r.Hours.Zone).Format(time.DateOnly) + " is a blackout day of the account"
+		case s.wasQuiet():
+			of = "the end of the quiet hours (" + r.Hours.Quiet.String() + ")"
+		case s.Why&WhyPast != 0:
 			of = "now, its time has passed"
 		}
 		return fmt.Sprintf("no free minute within %s of %s: %s", short(r.MaxShift), of, s.rule(r, conns))
 	case Placed:
 		var parts []string
 		switch {
+		case s.wasQuiet():
+			in := "its time is"
+			if s.Why&WhyPast != 0 {
+				in = "its time had passed, and now is"
+			}
+			parts = append(parts, fmt.Sprintf("%s in the quiet hours (%s): moved to their end, %s later", in, r.Hours.Quiet, short(s.reset(asked))))
 		case s.Why&WhyPast != 0:
 			parts = append(parts, fmt.Sprintf("its time had passed: reset to now, %s later", short(s.reset(asked))))
 		case s.Why&WhySoon != 0:
@@ -95,6 +107,12 @@ func (s Slot) Reason(r Rules, asked time.Time, conns []post.ConnectionID) string
 	return ""
 }
 
+// wasQuiet reports whether quiet hours moved the item before it was staggered.
+func (s Slot) wasQuiet() bool {
+	staggered := s.Why&(WhyGap|WhyFull|WhyOrder) != 0
+	return s.Why&WhyShut != 0 && (staggered || s.Verdict == Placed && s.Shift == 0)
+}
+
 // reset is how far the item was moved before it was staggered, in whole minutes.
 func (s Slot) reset(asked time.Time) time.Duration {
 	return time.Unix(s.At, 0).Sub(asked.Truncate(time.Minute)).Truncate(time.Minute) - time.Duration(s.Shift)*time.Minute
@@ -107,6 +125,8 @@ func (s Slot) rule(r Rules, conns []post.ConnectionID) string {
 		return "at least " + short(r.Gap) + " between posts on " + string(conns[s.blocker])
 	case s.Why&WhyFull != 0:
 		return fmt.Sprintf("at most %d in one minute for the account", r.PerMinute)
+	case s.Why&WhyShut != 0 && s.Why&WhyOrder == 0:
+		return r.Hours.rule()
 	}
 	return "earlier rows for the same time go first"
 }
