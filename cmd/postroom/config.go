@@ -42,13 +42,15 @@ type AccountConfig struct {
 	DateOrder   string // dmy, mdy, ymd, or "" to reject dates that can be read in two ways
 	Connections []ConnectionConfig
 	Stagger     StaggerConfig
-	Duplicates  time.Duration // posts with the same words nearer than this are told of; 0 for never
-	LateGrace   time.Duration // posts found later than this are held; 0 for never
-	ResetWithin time.Duration // times passed no longer ago than this are moved to now
-	MinInterval time.Duration // between posts on one connection that come through the API; 0 for none
-	APIAccess   bool          // may use the HTTP API whatever its plan says
-	MCPAccess   bool          // and as an MCP client
-	CalendarKey secret.Value  // opens /calendar/ACCOUNT.ics; zero for no such calendar
+	Quiet       scheduler.Quiet  // when nothing of a file goes out; zero for never
+	Blackout    []scheduler.Days // nor on these
+	Duplicates  time.Duration    // posts with the same words nearer than this are told of; 0 for never
+	LateGrace   time.Duration    // posts found later than this are held; 0 for never
+	ResetWithin time.Duration    // times passed no longer ago than this are moved to now
+	MinInterval time.Duration    // between posts on one connection that come through the API; 0 for none
+	APIAccess   bool             // may use the HTTP API whatever its plan says
+	MCPAccess   bool             // and as an MCP client
+	CalendarKey secret.Value     // opens /calendar/ACCOUNT.ics; zero for no such calendar
 }
 
 // StaggerConfig is what an account or an inbox folder says about spreading
@@ -104,7 +106,7 @@ func defaultAccount(id post.AccountID) AccountConfig {
 // folder whose defaults say folder.
 func (a *AccountConfig) Rules(folder StaggerConfig) scheduler.Rules {
 	r := scheduler.DefaultRules()
-	r.ResetWithin = a.ResetWithin
+	r.ResetWithin, r.Hours = a.ResetWithin, a.hours()
 	for _, s := range []StaggerConfig{a.Stagger, folder} {
 		put(&r.Keep, s.Keep)
 		put(&r.Gap, s.Gap)
@@ -269,6 +271,8 @@ func (v value) account(id post.AccountID) AccountConfig {
 		{"timezone", scalar(&a.Timezone, zoneName)},
 		{"date_order", scalar(&a.DateOrder, dateOrder)},
 		{"stagger", a.Stagger.read},
+		{"quiet_hours", scalar(&a.Quiet, quietHours)},
+		{"blackout", func(v value) { a.Blackout = v.blackout() }},
 		{"late", func(v value) { v.off(func() { a.LateGrace = 0 }, late(&a)) }},
 		{"past", section([]setting{{"reset_within", scalar(&a.ResetWithin, length(0, 366*day))}})},
 		{"duplicates", func(v value) {
