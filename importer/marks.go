@@ -88,7 +88,7 @@ func (f *File) Marks(ctx context.Context, fn func(Mark) error) error {
 		if word == "" || rec.fault != noFault {
 			continue
 		}
-		m := Mark{Line: rec.line, Column: at["approve"] + 1, Word: word, Group: cell("post_group_id"), Connection: cell("platform"), AtCell: cell("scheduled_time")}
+		m := Mark{Line: f.sheet.at(rec.line), Column: at["approve"] + 1, Word: word, Group: cell("post_group_id"), Connection: cell("platform"), AtCell: cell("scheduled_time")}
 		m.Approved, m.Clear = approval(word)
 		if t, err := time.Parse(time.RFC3339, m.AtCell); err == nil {
 			m.At = t.UTC()

@@ -93,3 +93,28 @@ func TestAnApproveColumnKeepsRowsBack(t *testing.T) {
 		}
 	}
 }
+
+// People open the report in Excel, and save it as what Excel likes.
+func TestAReportSavedAsAWorkbookIsReadForItsMarks(t *testing.T) {
+	t.Parallel()
+	b := newTestBook(t)
+	var head []any
+	for _, name := range strings.Split(strings.TrimSpace(reportHead), ",") {
+		head = append(head, name)
+	}
+	row := make([]any, len(head))
+	row[0], row[9], row[10], row[5], row[len(row)-1] = "One", "g1", "twitter-123456", "2026-03-02T09:00:00Z", "yes"
+	b.rows("Sheet1", head, []any{}, row)
+	data := b.bytes()
+	f, err := OpenWorkbook(t.Context(), bytes.NewReader(data), int64(len(data)), testOptions(t, "week.xlsx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []Mark
+	if err := f.Marks(t.Context(), func(m Mark) error { got = append(got, m); return nil }); err != nil || !f.Report() {
+		t.Fatalf("report %v: %v", f.Report(), err)
+	}
+	if len(got) != 1 || got[0].Line != 3 || got[0].Group != "g1" || got[0].AtCell != "2026-03-02T09:00:00Z" || !got[0].Approved {
+		t.Errorf("got %+v, want the mark of row 3", got)
+	}
+}

@@ -58,7 +58,7 @@ func (j *job) approve(ctx context.Context, f *importer.File) (Result, error) {
 		problems = append(problems, p)
 	}
 	err := f.Marks(ctx, func(m importer.Mark) error {
-		p := post.Problem{File: j.req.Name, Line: m.Line, Column: m.Column, Field: "approve", Got: post.Shorten(m.Word)}
+		p := post.Problem{File: j.req.Name, Sheet: f.Sheet(), Line: m.Line, Column: m.Column, Field: "approve", Got: post.Shorten(m.Word)}
 		switch {
 		case !m.Clear:
 			p.Code, p.Want, p.Hint = "UNKNOWN_APPROVAL", "yes or no", "write yes to let the post out, or leave the cell empty"
