@@ -9,7 +9,7 @@ import (
 
 // An Item is one draft that wants a time. A million of them are planned at once.
 type Item struct {
-	At    int64  // Unix seconds asked for; 0 for none, which makes a draft
+	At    int64  // Unix seconds asked for; 0 for none: the next opening, or else a draft
 	Set   uint32 // its connections: an index into the sets of the plan
 	Draft bool   // keep it back, whatever its time
 }
@@ -19,6 +19,10 @@ type Item struct {
 //
 //   - An item for a platform that p does not include is Rejected, drafts too.
 //   - Drafts get no time and use no quota.
+//   - An item that asks for no time is a draft when its connections have no
+//     openings. Else it gets the first of those they share that is free, after
+//     everything that asks for a time and in the order of items; it is Held when
+//     there is none within OpeningsReach.
 //   - A time that passed no longer than ResetWithin ago, or that is nearer than
 //     Lead, becomes the first whole minute Lead ahead of now. An older one is
 //     Held.
@@ -46,6 +50,7 @@ func Plan(now time.Time, r Rules, p limits.Plan, taken *Taken, usage post.Usage,
 	} else {
 		pl.spread(nil)
 	}
+	pl.open(nil)
 	if p.Monthly == nil && p.Active == nil && p.HorizonDays == nil {
 		return pl.slots
 	}
@@ -56,6 +61,7 @@ func Plan(now time.Time, r Rules, p limits.Plan, taken *Taken, usage post.Usage,
 	for n := 0; again; n++ {
 		q.freed = false
 		pl.spread(q)
+		pl.open(q)
 		again = n < rounds && q.freed && pl.readmit(q)
 	}
 	return pl.slots
@@ -77,14 +83,19 @@ type planner struct {
 	slots []Slot
 	order []uint64 // what wants a place, by time and then index: see sortByTime
 
+	blank []uint32 // what wants an opening, by index
+
 	quiet, black minuteSet // as far as the items can reach
 }
 
 // queue decides on what wants no place and puts the rest in order.
 func (pl *planner) queue() {
-	refused := make([]*post.LimitExceeded, len(pl.sets))
+	refused, open := make([]*post.LimitExceeded, len(pl.sets)), make([]bool, len(pl.sets))
 	for i, set := range pl.sets {
 		refused[i] = pl.plan.Available(set)
+		if pl.rules.Openings != nil {
+			_, open[i] = pl.rules.Openings.common(set)
+		}
 	}
 	now := pl.now.Unix() // the last second that has passed
 	oldest := wholeSecond(pl.now.Add(-max(0, pl.rules.ResetWithin)))
@@ -94,6 +105,8 @@ func (pl *planner) queue() {
 		switch {
 		case refused[it.Set] != nil:
 			s.Verdict, s.Limit = Rejected, refused[it.Set]
+		case it.At == 0 && !it.Draft && open[it.Set]:
+			pl.blank = append(pl.blank, uint32(i))
 		case it.Draft || it.At == 0:
 			s.Verdict, s.At = IsDraft, it.At
 		case it.At < 0 || it.At > lastSecond:
@@ -109,16 +122,23 @@ func (pl *planner) queue() {
 
 // close lays out quiet hours and blackout days, as far as an item can get.
 func (pl *planner) close() {
-	if pl.rules.Hours == nil || len(pl.order) == 0 {
+	if pl.rules.Hours == nil {
 		return
 	}
-	soon, last := soonest(pl.now, pl.rules.Lead), int(pl.order[len(pl.order)-1]>>32/60)
+	soon := soonest(pl.now, pl.rules.Lead)
+	first, last := soon, soon
+	if n := len(pl.order); n > 0 {
+		first, last = int(pl.order[0]>>32/60), int(pl.order[n-1]>>32/60)
+	}
+	if len(pl.blank) > 0 {
+		first, last = soon, max(last, soon+int(OpeningsReach/time.Minute))
+	}
 	longest := 0
 	for _, set := range pl.sets {
 		longest = max(longest, len(set))
 	}
 	far := max(soon, last) + 2*dayMinutes + int(max(0, pl.rules.MaxShift)/time.Minute) + longest*int(pl.rules.Spread()/time.Minute)
-	pl.quiet, pl.black = pl.rules.Hours.between(max(soon, int(pl.order[0]>>32/60)), min(far, lastMinute+1))
+	pl.quiet, pl.black = pl.rules.Hours.between(max(soon, first), min(far, lastMinute+1))
 }
 
 // shut returns the minutes in which nothing goes out.

@@ -20,6 +20,9 @@ type Rules struct {
 	// becomes the minute in which they end, one in a blackout day is held.
 	Hours *Hours
 
+	// Openings are the times for items that ask for none; nil makes those drafts.
+	Openings *Openings
+
 	// Keep leaves every group at exactly the time it asks for (`stagger: off`):
 	// Gap, PerMinute and Across do not apply, Lead, ResetWithin and Hours do.
 	Keep bool

@@ -65,6 +65,8 @@ func (s Slot) Reason(r Rules, asked time.Time, conns []post.ConnectionID) string
 		return s.Limit.Message
 	case Held:
 		switch {
+		case asked.IsZero():
+			return r.Openings.lack(conns)
 		case s.Why&WhyOld != 0:
 			return fmt.Sprintf("its time passed more than %s ago", short(r.ResetWithin))
 		case s.Why&WhyRange != 0:
@@ -81,6 +83,9 @@ func (s Slot) Reason(r Rules, asked time.Time, conns []post.ConnectionID) string
 		}
 		return fmt.Sprintf("no free minute within %s of %s: %s", short(r.MaxShift), of, s.rule(r, conns))
 	case Placed:
+		if asked.IsZero() {
+			return "no time given: the next free slot"
+		}
 		var parts []string
 		switch {
 		case s.wasQuiet():

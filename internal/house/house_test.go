@@ -73,7 +73,7 @@ var plan = []room{
 	{"publish", []string{"post", "limits", "media"}},
 	{"media", []string{"post", "limits", "internal/atomicfile"}},
 	{"store", []string{"post"}},
-	{"scheduler", []string{"post", "limits"}},
+	{"scheduler", []string{"post", "limits", "internal/walltime"}},
 	{"calendar", []string{"post", "internal/walltime"}},
 	{"importer", []string{"post", "internal/walltime"}},
 	{"limits", []string{"post"}},
