@@ -161,7 +161,7 @@ func (j *job) survey(ctx context.Context) error {
 			if r.event != nil {
 				j.note(r)
 			}
-			if d.Status == post.StatusDraft || d.At.IsZero() {
+			if d.Status == post.StatusDraft || d.At.IsZero() && j.req.Account.Rules.Openings == nil {
 				m |= draft
 			}
 			switch {
@@ -175,7 +175,11 @@ func (j *job) survey(ctx context.Context) error {
 		j.marks = append(j.marks, m)
 		j.ids = append(j.ids, id)
 		j.sets = append(j.sets, set)
-		j.ats = append(j.ats, unix(d.At))
+		at := unix(d.At)
+		if at == 0 && !d.At.IsZero() {
+			at = 1 // the first second of 1970 is a time, long passed as the next one is
+		}
+		j.ats = append(j.ats, at)
 		return nil
 	})
 	if err != nil {

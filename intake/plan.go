@@ -22,12 +22,17 @@ func (j *job) plan(ctx context.Context) error {
 		j.marks[n] |= planned
 		at := j.ats[n]
 		items = append(items, scheduler.Item{At: at, Set: j.sets[n], Draft: m&draft != 0})
-		if m&draft == 0 {
-			if first == 0 || at < first {
-				first = at
-			}
-			last = max(last, at)
+		switch {
+		case m&draft != 0:
+			continue
+		case at == 0: // wants an opening
+			at = j.req.Now.Unix()
+			last = max(last, j.req.Now.Add(scheduler.OpeningsReach).Unix())
 		}
+		if first == 0 || at < first {
+			first = at
+		}
+		last = max(last, at)
 	}
 	usage, err := j.in.store.Usage(ctx, acc.ID)
 	if err != nil {
