@@ -42,15 +42,16 @@ type AccountConfig struct {
 	DateOrder   string // dmy, mdy, ymd, or "" to reject dates that can be read in two ways
 	Connections []ConnectionConfig
 	Stagger     StaggerConfig
-	Quiet       scheduler.Quiet  // when nothing of a file goes out; zero for never
-	Blackout    []scheduler.Days // nor on these
-	Duplicates  time.Duration    // posts with the same words nearer than this are told of; 0 for never
-	LateGrace   time.Duration    // posts found later than this are held; 0 for never
-	ResetWithin time.Duration    // times passed no longer ago than this are moved to now
-	MinInterval time.Duration    // between posts on one connection that come through the API; 0 for none
-	APIAccess   bool             // may use the HTTP API whatever its plan says
-	MCPAccess   bool             // and as an MCP client
-	CalendarKey secret.Value     // opens /calendar/ACCOUNT.ics; zero for no such calendar
+	Quiet       scheduler.Quiet     // when nothing of a file goes out; zero for never
+	Blackout    []scheduler.Days    // nor on these
+	Slots       *scheduler.Openings // for rows that give no time, without their zone; nil for none
+	Duplicates  time.Duration       // posts with the same words nearer than this are told of; 0 for never
+	LateGrace   time.Duration       // posts found later than this are held; 0 for never
+	ResetWithin time.Duration       // times passed no longer ago than this are moved to now
+	MinInterval time.Duration       // between posts on one connection that come through the API; 0 for none
+	APIAccess   bool                // may use the HTTP API whatever its plan says
+	MCPAccess   bool                // and as an MCP client
+	CalendarKey secret.Value        // opens /calendar/ACCOUNT.ics; zero for no such calendar
 }
 
 // StaggerConfig is what an account or an inbox folder says about spreading
@@ -106,7 +107,7 @@ func defaultAccount(id post.AccountID) AccountConfig {
 // folder whose defaults say folder.
 func (a *AccountConfig) Rules(folder StaggerConfig) scheduler.Rules {
 	r := scheduler.DefaultRules()
-	r.ResetWithin, r.Hours = a.ResetWithin, a.hours()
+	r.ResetWithin, r.Hours, r.Openings = a.ResetWithin, a.hours(), a.openings()
 	for _, s := range []StaggerConfig{a.Stagger, folder} {
 		put(&r.Keep, s.Keep)
 		put(&r.Gap, s.Gap)
@@ -283,6 +284,7 @@ func (v value) account(id post.AccountID) AccountConfig {
 		{"mcp_access", scalar(&a.MCPAccess, yesNo)},
 		{"calendar_key", secretText(&a.CalendarKey)},
 		{"connections", func(v value) { a.Connections = v.connections() }},
+		{"slots", func(v value) { a.Slots = v.slots(a.Connections) }}, // after the connections that it names
 	})
 	list, ok := present["connections"]
 	switch {

@@ -70,3 +70,11 @@ func (a *AccountConfig) hours() *scheduler.Hours {
 	}
 	return &scheduler.Hours{Zone: a.Timezone, Quiet: a.Quiet, Blackout: a.Blackout}
 }
+
+// openings returns the slots of the account in its zone, nil for none.
+func (a *AccountConfig) openings() *scheduler.Openings {
+	if a.Slots == nil {
+		return nil
+	}
+	return &scheduler.Openings{Zone: a.Timezone, All: a.Slots.All, Of: a.Slots.Of}
+}
