@@ -39,19 +39,21 @@ type Spec struct {
 	Partial bool // the document describes only a part of what is called
 
 	t      testing.TB
-	router routers.Router
+	router routers.Router // nil without the document
 	fake   http.Handler
 }
 
 // NewSpec returns a fake with the document called name before it. The documents
-// are not in the repository: the test is skipped where they are not beside it, in
-// ../shared/specs or the folder that POSTROOM_SPECS names.
+// are not in the repository: where they are not beside it, in ../shared/specs or
+// the folder that POSTROOM_SPECS names, the test says so and the fake stands
+// alone.
 func NewSpec(t testing.TB, name string, fake http.Handler) *Spec {
 	t.Helper()
 	decodeMedia()
 	router, err := routerOf(filepath.Join(specs(t), name))
 	if errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("no %s: set POSTROOM_SPECS to the folder with the platforms' OpenAPI documents", name)
+		t.Logf("no %s, so no call is held against it: set POSTROOM_SPECS to the folder with the platforms' OpenAPI documents", name)
+		return &Spec{t: t, fake: fake}
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -106,6 +108,10 @@ func specs(t testing.TB) string {
 
 // ServeHTTP checks the call, has the fake answer it, and checks the answer.
 func (s *Spec) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.router == nil {
+		s.fake.ServeHTTP(w, r)
+		return
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		panic(http.ErrAbortHandler)
