@@ -34,6 +34,10 @@ func (j *job) hear(ctx context.Context) error {
 	if j.req.Account.Duplicates == 0 || j.cal != nil {
 		return nil
 	}
+	others, err := j.in.store.HasImports(ctx, j.req.Account.ID, j.req.Place.Lineage)
+	if err != nil || !others {
+		return err
+	}
 	refs := sorted(j.count(), func(n int) (uint64, bool) {
 		return j.ids[n].key, j.marks[n]&(bad|named|settled|changed|revoked) == 0 && j.ats[n] != 0
 	})

@@ -29,6 +29,7 @@ type Store interface {
 	Rows(ctx context.Context, imp post.ID, from, most int) ([]post.Row, error)
 	MatchKeys(ctx context.Context, account post.AccountID, lineage string, sorted []uint64) ([]post.Match, error)
 	MissingKeys(ctx context.Context, imp post.ID, sorted []uint64) ([]post.Match, error)
+	HasImports(ctx context.Context, account post.AccountID, but string) (bool, error)
 	MatchWords(ctx context.Context, account post.AccountID, but string, sorted []uint64) ([]post.Match, error)
 	MatchTwins(ctx context.Context, account post.AccountID, sorted []uint64) ([]post.Match, error)
 	Taken(ctx context.Context, account post.AccountID, from, to time.Time, fn func(c post.ConnectionID, due time.Time, first bool) error) error

@@ -214,6 +214,13 @@ func (s *Store) MatchKeys(ctx context.Context, account post.AccountID, lineage s
 	return out, err
 }
 
+// HasImports reports whether the account has an import that is not of the lineage
+// but.
+func (s *Store) HasImports(ctx context.Context, account post.AccountID, but string) (bool, error) {
+	imps, err := s.allImports(ctx, account)
+	return slices.ContainsFunc(imps, func(imp post.Import) bool { return imp.Lineage != but }), err
+}
+
 // MatchWords finds which of the sorted row keys any import of the account has that
 // is not of the lineage but. Keys of rows without an id of their own are of their
 // words and connections.
