@@ -354,14 +354,10 @@ func TestWorkbooksThatAreTooMuch(t *testing.T) {
 		"a workbook that is none":  {patched(t, good, "xl/workbook.xml", func([]byte) []byte { return []byte("<a/>") }), "BROKEN_WORKBOOK"},
 		"styles that lead nowhere": {patched(t, good, "xl/styles.xml", func([]byte) []byte { return []byte("<styleSheet/>") }), ""},
 	} {
-		start := time.Now()
 		_, err := OpenWorkbook(t.Context(), bytes.NewReader(c.data), int64(len(c.data)), testOptions(t, "plan.xlsx"))
 		u, ok := errors.AsType[*Unusable](err)
 		if c.want != "" && (!ok || u.Problems[0].Code != c.want) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
-		}
-		if took := time.Since(start); took > 20*time.Second {
-			t.Errorf("%s took %s", name, took)
 		}
 	}
 }
