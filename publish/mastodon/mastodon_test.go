@@ -72,6 +72,7 @@ func TestSuite(t *testing.T) {
 // Both sides keep to Mastodon's own document.
 func TestSuiteHeldAgainstTheDocument(t *testing.T) {
 	t.Parallel()
+	publishtest.Documented(t, "mastodon.openapi.json")
 	publishtest.Run(t, publishtest.Suite{Knows: true, New: func(t *testing.T) *publishtest.Subject {
 		s := mastodontest.New()
 		return subjectBehind(t, s, publishtest.NewSpec(t, "mastodon.openapi.json", s))

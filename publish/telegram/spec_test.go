@@ -11,6 +11,7 @@ import (
 // no types for the fields of forms, so calls with files are held against nothing.
 func TestTextsKeepToTheDocument(t *testing.T) {
 	t.Parallel()
+	publishtest.Documented(t, "telegram.openapi.json")
 	server := &telegramtest.Server{}
 	p, _ := publisher(t, server, publishtest.NewSpec(t, "telegram.openapi.json", server), telegramtest.Chat)
 	d := delivery("*see* [this](https://go.dev)")
