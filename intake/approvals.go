@@ -51,52 +51,63 @@ func (j *job) approve(ctx context.Context, f *importer.File) (Result, error) {
 			Hint: "to approve rows drop it into the inbox, or `postroom import` it",
 		}})
 	}
-	a := &Approvals{}
-	var problems []post.Problem
-	refuse := func(p post.Problem) {
-		a.Refused++
-		problems = append(problems, p)
-	}
+	var marks []importer.Mark
 	err := f.Marks(ctx, func(m importer.Mark) error {
-		p := post.Problem{File: j.req.Name, Sheet: f.Sheet(), Line: m.Line, Column: m.Column, Field: "approve", Got: post.Shorten(m.Word)}
-		switch {
-		case !m.Clear:
-			p.Code, p.Want, p.Hint = "UNKNOWN_APPROVAL", "yes or no", "write yes to let the post out, or leave the cell empty"
-			refuse(p)
-			return nil
-		case !m.Approved:
-			a.Left++
-			return nil
-		}
-		g, at, err := j.marked(ctx, &m)
-		if err == nil && g.Posts[at].Status != post.StatusDraft {
-			a.Already++
-			return nil
-		}
-		if err == nil {
-			err = j.req.Approve(ctx, g, g.Posts[at].ID, j.keep)
-		}
-		var why *Unapproved
-		switch {
-		case err == nil:
-			a.Approved++
-		case errors.As(err, &why):
-			p.Code, p.Want, p.Hint = why.Code, why.Want, why.Hint
-			refuse(p)
-		default:
-			return err
-		}
+		marks = append(marks, m)
 		return nil
 	})
-	if err != nil {
-		return Result{}, fmt.Errorf("approve by %s: %w", j.req.Name, err)
+	if err = errors.Join(err, j.untouched(ctx)); err != nil { // nothing is armed by half a report
+		return Result{}, fmt.Errorf("read %s: %w", j.req.Name, err)
 	}
+	a := &Approvals{}
+	var problems []post.Problem
+	for i := range marks {
+		p, err := j.approveMark(ctx, &marks[i], a)
+		if err != nil {
+			return Result{}, fmt.Errorf("approve by %s: %w", j.req.Name, err)
+		}
+		if p != nil {
+			p.File, p.Sheet = j.req.Name, f.Sheet()
+			problems = append(problems, *p)
+		}
+	}
+	a.Refused = len(problems)
 	res := Result{Outcome: Approved, Approvals: a, Problems: problems[:min(len(problems), mostProblems)], Omitted: max(len(problems)-mostProblems, 0)}
 	res.Import.Account, res.Import.Name = j.req.Account.ID, j.req.Name
 	res.Reports, err = report.WriteNotice(j.in.base(j.req.Report), report.Notice{
 		File: j.req.Name, Title: a.String(), Problems: problems, At: j.req.Now, Zone: j.req.Account.Zone,
 	})
 	return res, err
+}
+
+// approveMark arms what one line marks, and counts it. The problem says why it
+// armed nothing.
+func (j *job) approveMark(ctx context.Context, m *importer.Mark, a *Approvals) (*post.Problem, error) {
+	p := post.Problem{Line: m.Line, Column: m.Column, Field: "approve", Got: post.Shorten(m.Word)}
+	switch {
+	case !m.Clear:
+		p.Code, p.Want, p.Hint = "UNKNOWN_APPROVAL", "yes or no", "write yes to let the post out, or leave the cell empty"
+		return &p, nil
+	case !m.Approved:
+		a.Left++
+		return nil, nil
+	}
+	g, at, err := j.marked(ctx, m)
+	if err == nil && g.Posts[at].Status != post.StatusDraft {
+		a.Already++
+		return nil, nil
+	}
+	if err == nil {
+		err = j.req.Approve(ctx, g, g.Posts[at].ID, j.keep)
+	}
+	if why := (*Unapproved)(nil); errors.As(err, &why) {
+		p.Code, p.Want, p.Hint = why.Code, why.Want, why.Hint
+		return &p, nil
+	}
+	if err == nil {
+		a.Approved++
+	}
+	return nil, err
 }
 
 // An Unapproved says why a mark arms nothing.

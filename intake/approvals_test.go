@@ -3,6 +3,7 @@ package intake_test
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -124,6 +125,20 @@ func TestALineApprovesOnlyWhatItShows(t *testing.T) {
 				t.Errorf("the post is armed")
 			}
 		})
+	}
+}
+
+func TestP3_AReportThatIsStillWrittenArmsNothing(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	req := d.request("back.csv", marked(d.drafts(1), map[string]string{"id-1": "yes"}))
+	req.Approve = func(context.Context, *post.Group, post.ID, bool) error {
+		t.Error("armed by a file that somebody writes to")
+		return nil
+	}
+	req.Same = func() bool { return false }
+	if _, err := d.intake.Import(t.Context(), req); !errors.Is(err, intake.ErrChanged) {
+		t.Errorf("got %v, want ErrChanged", err)
 	}
 }
 

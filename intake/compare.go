@@ -375,12 +375,7 @@ func (j *job) removedNote() (post.Problem, bool) {
 	return p, true
 }
 
-func rowsOf(n int) string {
-	if n == 1 {
-		return "1 row"
-	}
-	return fmt.Sprintf("%d rows", n)
-}
+func rowsOf(n int) string { return count(n, "row") }
 
 // whySettled says why a row needed nothing.
 func (j *job) whySettled(ctx context.Context, s settledRow) string {

@@ -30,7 +30,7 @@ func (j *job) near(a, b int64) bool {
 // connections, at another time. Rows with an id of their own are known by that and
 // not by their words, so they are not compared.
 func (j *job) hear(ctx context.Context) error {
-	j.heard = nil
+	j.heard, j.unheard = nil, 0
 	if j.req.Account.Duplicates == 0 || j.cal != nil {
 		return nil
 	}
@@ -45,7 +45,8 @@ func (j *job) hear(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range ms[:min(len(ms), mostHeard)] {
+	j.unheard = max(len(ms)-mostHeard, 0)
+	for _, m := range ms[:len(ms)-j.unheard] {
 		g, err := j.in.store.Group(ctx, m.Group)
 		if errors.Is(err, post.ErrNotFound) {
 			continue

@@ -60,6 +60,25 @@ func TestTheSameWordsSoonAgainAreToldOf(t *testing.T) {
 	}
 }
 
+func TestDuplicatesBeyondABoundAreCounted(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.account.Duplicates = 7 * 24 * time.Hour
+	var a, b []string
+	for n := range 1003 {
+		a, b = append(a, fmt.Sprintf("Sale %d|twitter-1|1", n)), append(b, fmt.Sprintf("Sale %d|twitter-1|2", n))
+	}
+	d.account.Rules.Keep = true
+	d.take("a.csv", plainRows(a...), post.Counts{Rows: len(a), Accepted: len(a)})
+	res := d.take("b.csv", plainRows(b...), post.Counts{Rows: len(b), Accepted: len(b)})
+	for _, p := range res.Import.Notes {
+		if p.Code == "DUPLICATES_NOT_ALL_TOLD" && strings.Contains(p.Want, "3 rows more, whose times") {
+			return
+		}
+	}
+	t.Errorf("notes %v, want three rows that were not looked at", res.Import.Notes)
+}
+
 func TestDuplicatesOfWhatIsNoMoreAreNotToldOf(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

@@ -58,6 +58,7 @@ type job struct {
 	cancel  []post.ID           // those of them that are to be cancelled, sorted
 	freed   []post.Post         // open posts of replace and cancel: their time and quota are free again
 	names   map[post.ID]importName
+	unheard int           // rows whose words other files have, and that were not looked at
 	heard   map[int]heard // row -> the post of another file that says the same
 
 	// Of the plan.

@@ -68,14 +68,22 @@ func (j *job) write(ctx context.Context) (res Result, err error) {
 	if err = errors.Join(err, w.report.end()); err != nil {
 		return Result{}, fmt.Errorf("store %s: %w", j.req.Name, err)
 	}
-	again, err := Digest(ctx, j.req.File, j.req.Size)
-	if err != nil {
+	if err := j.untouched(ctx); err != nil {
 		return Result{}, err
 	}
-	if again != j.digest || w.imp.Counts.Rows != j.count() || j.req.Same != nil && !j.req.Same() {
+	if w.imp.Counts.Rows != j.count() {
 		return Result{}, ErrChanged
 	}
 	return w.seal(ctx)
+}
+
+// untouched returns [ErrChanged] when somebody wrote to the file since it was met.
+func (j *job) untouched(ctx context.Context) error {
+	again, err := Digest(ctx, j.req.File, j.req.Size)
+	if err == nil && (again != j.digest || j.req.Same != nil && !j.req.Same()) {
+		err = ErrChanged
+	}
+	return err
 }
 
 // seal makes the rows live and only then the report visible: what it calls
@@ -87,6 +95,12 @@ func (w *writer) seal(ctx context.Context) (Result, error) {
 	c := &w.imp.Counts
 	c.Removed, c.Cancelled = w.removed, len(w.cancel)
 	w.imp.Notes = append(w.imp.Notes, w.src.Notes()...)
+	if w.unheard > 0 {
+		w.imp.Notes = append(w.imp.Notes, post.Problem{
+			File: w.req.Name, Severity: post.SeverityWarning, Code: "DUPLICATES_NOT_ALL_TOLD",
+			Want: fmt.Sprintf("words that no other file has: another file has those of %s more, whose times were not compared", rowsOf(w.unheard)),
+		})
+	}
 	if w.dropped > 0 {
 		w.imp.Notes = append(w.imp.Notes, post.Problem{
 			File: w.req.Name, Severity: post.SeverityWarning, Code: "INSTANCES_REMOVED",
