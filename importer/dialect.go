@@ -162,7 +162,7 @@ func keyOf(name string) string {
 // unnumbered cuts the number off the end of a key.
 func unnumbered(key string) (bare string, n int) {
 	bare = strings.TrimRight(key, "0123456789")
-	n, _ = strconv.Atoi(key[len(bare):])
+	n, _ = strconv.Atoi(key[len(bare):]) // digits or nothing: 0 without a number, the largest for one that is too long
 	return bare, n
 }
 

@@ -131,7 +131,7 @@ func TestP9OpeningsAreGivenOnceAndTheSameEachTime(t *testing.T) {
 		taken, used := NewTaken(), map[string]bool{}
 		for range 40 {
 			at, c := testNow.Truncate(time.Minute).Add(time.Duration(rng.IntN(20*dayMinutes))*time.Minute), conns[rng.IntN(3)]
-			_ = taken.Add(c, at, true)
+			_ = taken.Add(c, at, true) // never fails
 			used[string(c)+at.String()] = true
 		}
 		items := make([]Item, 80)
