@@ -26,11 +26,14 @@ func Resolve(year int, month time.Month, day, hour, minute, second int, loc *tim
 	wall := time.Date(year, month, day, hour, minute, second, 0, time.UTC).Unix()
 	// No zone changes its clocks twice within a day and a half.
 	early, late := offset(wall-36*3600, loc), offset(wall+36*3600, loc)
-	first, again := time.Unix(wall-int64(early), 0).In(loc), time.Unix(wall-int64(late), 0).In(loc)
-	okFirst, okSecond := offset(first.Unix(), loc) == early, offset(again.Unix(), loc) == late
-	switch {
-	case early == late && okFirst:
+	first := time.Unix(wall-int64(early), 0).In(loc)
+	okFirst := offset(first.Unix(), loc) == early
+	if early == late && okFirst { // as nearly always
 		return first, Exact
+	}
+	again := time.Unix(wall-int64(late), 0).In(loc)
+	okSecond := offset(again.Unix(), loc) == late
+	switch {
 	case okFirst && okSecond:
 		if again.Before(first) {
 			first = again
@@ -43,6 +46,22 @@ func Resolve(year int, month time.Month, day, hour, minute, second int, loc *tim
 	}
 	return first, Gap
 }
+
+// Day returns the day that the calendar in loc shows at an instant, counted from
+// 1970-01-01 as day 0.
+func Day(at time.Time, loc *time.Location) int {
+	sec := at.Unix()
+	sec += int64(offset(sec, loc))
+	day := sec / 86400
+	if sec%86400 < 0 {
+		day--
+	}
+	return int(day)
+}
+
+// DayTime returns midnight UTC of a day as [Day] counts them: its date, without a
+// zone.
+func DayTime(day int) time.Time { return time.Unix(int64(day)*86400, 0).UTC() }
 
 func offset(unix int64, loc *time.Location) int {
 	_, off := time.Unix(unix, 0).In(loc).Zone()

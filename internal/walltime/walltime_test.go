@@ -59,3 +59,20 @@ func TestResolveAgreesWithTheClockAllYear(t *testing.T) {
 		}
 	}
 }
+
+// TestDayIsTheDateOfTheClock: whatever the zone and the century.
+func TestDayIsTheDateOfTheClock(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Pacific/Kiritimati", "Africa/Monrovia"} {
+		loc, ok := Load(name)
+		if !ok {
+			t.Fatal(name)
+		}
+		for sec := int64(-3_000_000_000); sec < 5_000_000_000; sec += 86400*9 + 3599 {
+			at := time.Unix(sec, 0)
+			if got, want := DayTime(Day(at, loc)).Format(time.DateOnly), at.In(loc).Format(time.DateOnly); got != want {
+				t.Fatalf("%s in %s: got %s, want %s", at.UTC(), name, got, want)
+			}
+		}
+	}
+}
