@@ -4,12 +4,15 @@ import "time"
 
 // A Lease is the right to send on one connection, until Until. Epoch grows with
 // every lease of the connection; every write made under the lease is fenced by
-// it. Until holds a monotonic reading of this process.
+// it. Until holds a monotonic reading of this process. Failing says that the last
+// attempts on the connection failed, and made it pause: whoever is new to it must
+// know that.
 type Lease struct {
 	Account    AccountID
 	Connection ConnectionID
 	Epoch      uint64
 	Until      time.Time
+	Failing    bool
 }
 
 // Done is how an attempt ended, or what a look-up found, as it is recorded.

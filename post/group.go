@@ -109,6 +109,15 @@ func (g *Group) Slot() time.Time {
 	return g.ScheduledAt
 }
 
+// Behind is how long after its group one of its posts is to go out: a group that moves
+// keeps that.
+func (g *Group) Behind(p *Post) time.Duration {
+	if g.ScheduledAt.IsZero() {
+		return 0
+	}
+	return max(p.SlotAt.Sub(g.ScheduledAt), 0)
+}
+
 // PendingMedia returns the first media that is still to come, and until when any of
 // it may; nil when all of it is there. Nothing of the group goes out before.
 func (c *Content) PendingMedia() (first *Media, until time.Time) {
@@ -202,6 +211,10 @@ type Outcome struct {
 type Delivery struct {
 	Post    Post
 	Content Content
+
+	// Again says that an attempt was begun before, of which something may be live:
+	// Attempts does not, as a person's retry counts from one.
+	Again bool
 }
 
 // Text returns what the delivery says on its platform.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -39,6 +40,14 @@ func (id ID) MarshalText() ([]byte, error) {
 		return []byte{}, nil
 	}
 	return []byte(id.String()), nil
+}
+
+// LogValue makes a log show an id as its text, without the detour over JSON.
+func (id ID) LogValue() slog.Value {
+	if id.IsZero() {
+		return slog.StringValue("")
+	}
+	return slog.StringValue(id.String())
 }
 
 // UnmarshalText reads what MarshalText writes.

@@ -2,6 +2,7 @@ package post_test
 
 import (
 	"encoding/json"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -119,4 +120,14 @@ func FuzzParseID(f *testing.F) {
 			t.Errorf("%q: Add goes back in time", s)
 		}
 	})
+}
+
+func TestALogShowsAnIDAsItsText(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	log := slog.New(slog.NewJSONHandler(&b, nil))
+	log.Info("x", "post", post.MakeID(time.Unix(1, 0), [5]byte{2}, 3), "none", post.ID{})
+	if got, want := b.String(), `"post":"000000010200000000000003","none":""`; !strings.Contains(got, want) {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }

@@ -52,9 +52,22 @@ type Problem struct {
 
 	Severity Severity `json:"severity"`
 
+	// Measure says how far beyond a limit something is, for those who tell it in
+	// words of their own. Want and Got say the same for people.
+	Measure Measure `json:"-"`
+
 	// Limit holds the fields of a LimitExceededError (CONTRACT §4.4) when the
 	// problem is a quota.
 	Limit *LimitExceeded `json:"limit,omitempty"`
+}
+
+// A Measure is something that was measured, and its bounds: characters of a text, how
+// many files there are, bytes of a file, or the milliseconds that a film lasts, as
+// the code of its problem tells. A bound is 0 where there is none.
+type Measure struct {
+	Of          string // the MIME type of a file; "bytes" of a text that is measured in them
+	Is          int64
+	Least, Most int64
 }
 
 // String gives the one-line form: `week.csv:3:8: scheduled_time: got "tomorow",

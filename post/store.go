@@ -38,6 +38,12 @@ type LogEntry struct {
 	Retryable bool      `json:"retryable,omitempty"`
 }
 
+// What a LogEntry says of a group that became a draft, or was one and stays one.
+const (
+	LogDraftMade = "created as a draft"
+	LogDraftKept = "kept as a draft"
+)
+
 // DirtyImport is an import whose posts changed after its report was written.
 type DirtyImport struct {
 	Import  ID
@@ -66,6 +72,7 @@ type Seal struct {
 	Caps    []Cap
 	Replace []ID // groups that updated rows stand in for: cancelled, if still editable
 	Cancel  []ID // groups whose row is gone: cancelled, if still editable
+	Behind  bool // its report says less than the store: it is to be written again
 }
 
 // CapExceeded says which cap a change would break.
