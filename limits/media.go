@@ -35,6 +35,8 @@ type MediaFault struct {
 	Want string // "at most 2m0s": the caller adds of which platform
 	Hint string
 	Warn bool // it can be published all the same
+
+	Measure post.Measure
 }
 
 // CheckFile returns what keeps a file from being published, or from being seen.
@@ -44,8 +46,13 @@ type MediaFault struct {
 // the platform takes its kind at all is not looked at here.
 func (m *MediaLimit) CheckFile(p *post.Pin, among bool) []MediaFault {
 	var faults []MediaFault
-	fail := func(code, got, want, hint string) {
-		faults = append(faults, MediaFault{Code: code, Got: got, Want: want, Hint: hint})
+	fail := func(code, got, want, hint string) *post.Measure {
+		faults = append(faults, MediaFault{Code: code, Got: got, Want: want, Hint: hint, Measure: post.Measure{Of: p.Type}})
+		return &faults[len(faults)-1].Measure
+	}
+	large := func(most int64, want, hint string) {
+		m := fail(CodeMediaSize, SizeText(p.Size), "at most "+SizeText(most)+want, hint)
+		m.Is, m.Most = p.Size, most
 	}
 	fixed := p.Film() || p.Animated
 	moves := ""
@@ -56,14 +63,14 @@ func (m *MediaLimit) CheckFile(p *post.Pin, among bool) []MediaFault {
 		fail(CodeMediaType, "", "one of "+TypeNames(m.ImageTypes, m.VideoTypes), "convert it"+moves)
 	}
 	if most := m.MostBytes(p.Type); most > 0 && p.Size > most && (fixed || !m.Makes(p.Type)) {
-		fail(CodeMediaSize, SizeText(p.Size), "at most "+SizeText(most), "make it smaller"+moves)
+		large(most, "", "make it smaller"+moves)
 	}
 	if p.Film() {
 		if m.BriefBytes > 0 && p.Size > m.BriefBytes && p.Size <= m.VideoBytes && p.Duration > 0 && p.Duration < brief {
-			fail(CodeMediaSize, SizeText(p.Size), "at most "+SizeText(m.BriefBytes)+" for a film of less than "+brief.String(), "make it smaller")
+			large(m.BriefBytes, " for a film of less than "+brief.String(), "make it smaller")
 		}
 		if p.Rate > 0 && p.Rate < m.LeastRate {
-			fail(CodeMediaType, number(p.Rate)+" pictures a second", "at least "+number(m.LeastRate)+" pictures a second", "make it with more")
+			fail(CodeMediaType, number(p.Rate)+" pictures a second", "at least "+number(m.LeastRate)+" pictures a second", "make it with more").Least = int64(m.LeastRate)
 		}
 		return append(faults, m.checkLength(p, among)...)
 	}
@@ -93,17 +100,23 @@ func (m *MediaLimit) checkLength(p *post.Pin, among bool) []MediaFault {
 	if among && m.LongestAmong > 0 {
 		most, where = m.LongestAmong, " among several files"
 	}
-	got := p.Duration.Round(100 * time.Millisecond).String()
+	f := MediaFault{Got: p.Duration.Round(100 * time.Millisecond).String(), Measure: post.Measure{Of: p.Type, Is: p.Duration.Milliseconds()}}
 	switch {
 	case p.Duration == 0:
+		return nil
 	case most > 0 && p.Duration > most:
-		return []MediaFault{{Code: CodeVideoTooLong, Got: got, Want: "at most " + most.String() + where, Hint: "cut it"}}
+		f.Code, f.Want, f.Hint = CodeVideoTooLong, "at most "+most.String()+where, "cut it"
+		f.Measure.Most = most.Milliseconds()
 	case p.Duration < m.Shortest:
-		return []MediaFault{{Code: CodeVideoTooShort, Got: got, Want: "at least " + m.Shortest.String(), Hint: "use a longer film"}}
+		f.Code, f.Want, f.Hint = CodeVideoTooShort, "at least "+m.Shortest.String(), "use a longer film"
+		f.Measure.Least = m.Shortest.Milliseconds()
 	case m.Long > 0 && p.Duration > m.Long:
-		return []MediaFault{{Code: CodeVideoTooLong, Got: got, Want: "at most " + m.Long.String() + " to be shown to people who do not follow", Hint: "cut it if that matters", Warn: true}}
+		f.Code, f.Want, f.Hint, f.Warn = CodeVideoTooLong, "at most "+m.Long.String()+" to be shown to people who do not follow", "cut it if that matters", true
+		f.Measure.Most = m.Long.Milliseconds()
+	default:
+		return nil
 	}
-	return nil
+	return []MediaFault{f}
 }
 
 func pixels(p *post.Pin) string { return fmt.Sprintf("%d × %d pixels", p.Width, p.Height) }
