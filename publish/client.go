@@ -35,7 +35,7 @@ const UserAgent = "postroom (+https://github.com/postroom/postroom)"
 type ClientOptions struct {
 	Transport http.RoundTripper // instead of the network, for tests; Guard then does nothing
 	Guard     *Guard            // nil allows every address; a guarded client uses no proxy
-	Timeout   time.Duration     // of a whole call, 60 s when 0; a context may end it sooner
+	Timeout   time.Duration     // of a whole call, or without progress of one with a Stream; 60 s when 0. A context may end it sooner
 	Now       func() time.Time  // time.Now when nil
 	Secrets   func() []string   // what no error may show beside the tokens of calls, asked anew at each error; nil for none
 
@@ -121,6 +121,7 @@ type Request struct {
 	Body   []byte
 	Stream io.Reader // instead of Body, for uploads
 	Size   int64     // of Stream in bytes; -1 when not known
+	Alive  Save      // told nothing, every few seconds in which more of Stream went out; nil for nobody to tell
 }
 
 // An Answer is what came back, whatever its status.
@@ -138,8 +139,13 @@ var errTooLong = fmt.Errorf("the answer is over %d bytes", maxAnswer)
 // Do makes the call once. The error is a *post.Failure: no answer came. It is
 // SentNot only when nothing of the request left this machine.
 func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := time.AfterFunc(c.timeout, func() { cancel(context.DeadlineExceeded) })
+	defer timer.Stop()
+	if r.Stream != nil {
+		defer r.watch(func() { timer.Reset(c.timeout) }, cancel)()
+	}
 	c.remember(r.Token)
 	resp, err := c.send(ctx, r)
 	if err != nil {
@@ -155,7 +161,8 @@ func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
 		body, a.Cut = body[:maxAnswer], errTooLong
 	}
 	a.Body = body
-	if p := PaceOf(a.Header, a.At); p.Limit > 0 {
+	// Platforms count calls that only ask by themselves, and more strictly.
+	if p := PaceOf(a.Header, a.At); p.Limit > 0 && r.Method != http.MethodGet {
 		c.mu.Lock()
 		c.pace = p
 		c.mu.Unlock()
@@ -163,7 +170,63 @@ func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
 	return a, nil
 }
 
-// Pace returns what the last answer with rate-limit headers said.
+// aliveEvery is how often an upload says that it gets on.
+const aliveEvery = 5 * time.Second
+
+// moving counts what is read of a stream.
+type moving struct {
+	io.Reader
+	bytes atomic.Int64
+}
+
+// Read reads, and counts.
+func (m *moving) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	m.bytes.Add(int64(n))
+	return n, err
+}
+
+// watch calls moved, and Alive, while r's stream goes out: a film takes as long as the
+// line does, and is not given up while it gets on. When Alive fails the call is
+// cancelled. Nothing is called any more once stop has returned.
+func (r *Request) watch(moved func(), cancel context.CancelCauseFunc) (stop func()) {
+	stream := &moving{Reader: r.Stream}
+	r.Stream = stream
+	alive := r.Alive
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(aliveEvery)
+		defer ticker.Stop()
+		for last := int64(0); ; {
+			select {
+			case <-quit:
+				return
+			case <-ticker.C:
+			}
+			now := stream.bytes.Load()
+			if now == last {
+				continue
+			}
+			last = now
+			moved()
+			if alive == nil {
+				continue
+			}
+			if err := alive(nil, nil); err != nil {
+				cancel(err)
+				return
+			}
+		}
+	}()
+	return func() {
+		close(quit)
+		<-ended
+	}
+}
+
+// Pace returns what the last answer with rate-limit headers said, of a call that did
+// not only ask.
 func (c *Client) Pace() Pace {
 	c.mu.Lock()
 	defer c.mu.Unlock()

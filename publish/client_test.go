@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/postroom/postroom/post"
@@ -359,5 +360,74 @@ func TestPaceIsRemembered(t *testing.T) {
 	}
 	if got := c.Pace(); got.Limit != 300 || got.Remaining != 299 {
 		t.Errorf("pace %+v", got)
+	}
+	c = newClient(ClientOptions{})
+	if _, err := c.Do(t.Context(), Request{Method: http.MethodGet, URL: server.URL}); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Pace(); got != (Pace{}) {
+		t.Errorf("pace of a call that only asked: %+v", got)
+	}
+}
+
+// slowly reads a request's body, a KiB every few seconds, for as long as the call
+// lasts; after some KiB it reads no more.
+func slowly(each time.Duration, most int) roundTrip {
+	return func(r *http.Request) (*http.Response, error) {
+		buf := make([]byte, 1<<10)
+		for n := 0; ; n++ {
+			wait := each
+			if n == most {
+				wait = 24 * time.Hour
+			}
+			if err := Pause(r.Context(), wait); err != nil {
+				return nil, err
+			}
+			if _, err := io.ReadFull(r.Body, buf); err != nil {
+				return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Header: http.Header{}}, nil
+			}
+		}
+	}
+}
+
+func TestAnUploadLastsAsLongAsItGetsOn(t *testing.T) {
+	t.Parallel()
+	lost := errors.New("the lease is over")
+	for name, c := range map[string]struct {
+		most   int   // KiB that are read
+		save   error // what Alive says
+		class  post.Class
+		signs  int // of life, at least
+		within time.Duration
+	}{
+		"it is slow":           {100, nil, 0, 30, 10 * time.Minute},
+		"it stops":             {20, nil, post.ClassTimeout, 10, 3 * time.Minute},
+		"its worker is fenced": {100, lost, post.ClassNetwork, 1, 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				client := newClient(ClientOptions{Transport: slowly(5*time.Second, c.most), Timeout: time.Minute})
+				signs, began := 0, time.Now()
+				_, err := client.Do(t.Context(), Request{
+					Method: http.MethodPost, URL: "https://example.org/film", Stream: strings.NewReader(strings.Repeat("x", 60<<10)), Size: 60 << 10,
+					Alive: func(parts []post.Part, state []byte) error {
+						if signs++; parts != nil || state != nil {
+							t.Error("a sign of life holds something")
+						}
+						return c.save
+					},
+				})
+				switch {
+				case c.class == 0 && err != nil:
+					t.Error(err)
+				case c.class != 0 && failureOf(t, err).Class != c.class:
+					t.Errorf("failure %v, want %v", err, c.class)
+				}
+				if took := time.Since(began); took > c.within || signs < c.signs {
+					t.Errorf("it took %v with %d signs of life, want at most %v and at least %d", took, signs, c.within, c.signs)
+				}
+			})
+		})
 	}
 }

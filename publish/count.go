@@ -54,6 +54,9 @@ func mostLen(text string, l limits.TextLimit) int {
 		n += l.URL * strings.Count(text, ".")
 	}
 	if l.Count == limits.TextWeighted {
+		if most := n + len(text)/2; most <= l.Max {
+			return most // such a code point has four bytes
+		}
 		for i := 0; i < len(text); i++ {
 			if text[i] >= 0xF0 {
 				n += 2

@@ -16,6 +16,15 @@ type Pace struct {
 	ResetAt   time.Time // when the window begins anew; zero when not said
 }
 
+// SpentUntil returns when calls are taken again, of an allowance that is used up; zero
+// when some is left, or nothing is known.
+func (p Pace) SpentUntil() time.Time {
+	if p.Limit == 0 || p.Remaining > 0 {
+		return time.Time{}
+	}
+	return p.ResetAt
+}
+
 // The bounds of a wait that a platform asks for.
 const (
 	leastWait = time.Second

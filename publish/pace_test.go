@@ -59,6 +59,13 @@ func TestPaceIsReadFromRateLimitHeaders(t *testing.T) {
 	if got, want := PaceOf(h, noon), (Pace{300, 7, noon.Add(5 * time.Minute)}); got != want {
 		t.Errorf("pace %+v, want %+v", got, want)
 	}
+	if got := PaceOf(h, noon).SpentUntil(); !got.IsZero() {
+		t.Errorf("of 300 calls 7 are left, and they are spent until %v", got)
+	}
+	h.Set("X-RateLimit-Remaining", "0")
+	if got, want := PaceOf(h, noon).SpentUntil(), noon.Add(5*time.Minute); !got.Equal(want) {
+		t.Errorf("spent until %v, want %v", got, want)
+	}
 	h.Set("X-RateLimit-Remaining", "-1")
 	if got := PaceOf(h, noon); got != (Pace{}) {
 		t.Errorf("pace of a number that cannot be: %+v", got)

@@ -8,8 +8,9 @@ import (
 
 // Save makes progress inside a send durable: the parts of a thread, frozen
 // before the first is sent and then with the ids of those that are live, and
-// the publisher's own checkpoint. A nil argument keeps what is stored. When Save
-// fails the publisher must send nothing more.
+// the publisher's own checkpoint. A nil argument keeps what is stored, and nothing
+// but nil is a sign of life of a send that takes long. When Save fails the publisher
+// must send nothing more.
 type Save = func(parts []post.Part, state []byte) error
 
 // A Publisher posts to one connection. Its methods may be called at the same
@@ -43,7 +44,7 @@ type Looker interface {
 
 // A Pacer knows how many calls its platform will still take.
 type Pacer interface {
-	// Pace returns what the last answers said; the zero Pace when nothing is
-	// known.
+	// Pace returns what the last answers said to calls that did not only ask; the
+	// zero Pace when nothing is known.
 	Pace() Pace
 }

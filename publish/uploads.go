@@ -48,14 +48,14 @@ func ReadUploads(d *post.Delivery, save Save, now time.Time) *Uploads {
 
 // All brings media to the platform, one after the other: send uploads one, and
 // finish, where there is more to do (nil for not, or Done), is given its id, in a later
-// attempt too. Nothing of the post is live when it fails, so its failures never
-// leave a post in doubt. The error is a *post.Failure.
+// attempt too. send says with alive that it gets on. Nothing of the post is live when
+// it fails, so its failures never leave a post in doubt. The error is a *post.Failure.
 func (u *Uploads) All(ctx context.Context, media []post.Media,
-	send func(context.Context, *post.Media) (Upload, error), finish func(context.Context, *post.Media, string) error,
+	send func(ctx context.Context, m *post.Media, alive Save) (Upload, error), finish func(context.Context, *post.Media, string) error,
 ) error {
 	for i := range media {
 		if i == len(u.Media) {
-			up, err := send(ctx, &media[i])
+			up, err := send(ctx, &media[i], u.save)
 			if err != nil {
 				return Unsent(err)
 			}
@@ -110,6 +110,15 @@ func SaveState(save Save, v any) error {
 		err = save(nil, state)
 	}
 	if err != nil {
+		return notSaved(err, post.SentNot)
+	}
+	return nil
+}
+
+// StillAlive says with save that a send that takes long gets on. The error is a
+// *post.Failure of a post that was not sent.
+func StillAlive(save Save) error {
+	if err := save(nil, nil); err != nil {
 		return notSaved(err, post.SentNot)
 	}
 	return nil

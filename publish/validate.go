@@ -24,6 +24,7 @@ const (
 	CodeNoImages       = "IMAGES_NOT_SUPPORTED"
 	CodeNoVideos       = "VIDEO_NOT_SUPPORTED"
 	CodeSettingInvalid = "PLATFORM_SETTING_INVALID"
+	CodeSettingMissing = "PLATFORM_SETTING_REQUIRED"
 )
 
 // Rules is what content is checked against before it goes to a platform. The
@@ -91,15 +92,26 @@ type check struct {
 	problems []post.Problem
 }
 
-func (v *check) fail(field, code, got, want, hint string) {
+// fail adds a problem, and returns it until the next one comes.
+func (v *check) fail(field, code, got, want, hint string) *post.Problem {
 	v.problems = append(v.problems, post.Problem{
 		Platform: v.rules.Limits.Platform, Field: field, Code: code, Got: post.Shorten(got), Want: want, Hint: hint,
 	})
+	return &v.problems[len(v.problems)-1]
 }
 
-func (v *check) warn(field, code, got, want, hint string) {
-	v.fail(field, code, got, want, hint)
-	v.problems[len(v.problems)-1].Severity = post.SeverityWarning
+func (v *check) warn(field, code, got, want, hint string) *post.Problem {
+	p := v.fail(field, code, got, want, hint)
+	p.Severity = post.SeverityWarning
+	return p
+}
+
+// lengthOf measures a text that does not fit.
+func lengthOf(text string, l limits.TextLimit) post.Measure {
+	if n := Count(text, l); l.Max > 0 && n > l.Max {
+		return post.Measure{Is: int64(n), Most: int64(l.Max)}
+	}
+	return post.Measure{Of: "bytes", Is: int64(len(text)), Most: int64(l.MaxBytes)}
 }
 
 func (v *check) text() {
@@ -115,13 +127,13 @@ func (v *check) text() {
 	if l.Over == limits.TextOverThread {
 		v.thread(text)
 	} else if !Fits(text, l) {
-		v.fail("content", CodeTooLong, text, v.lengthWanted(text, l), "shorten it, or give "+pl.Name+" a text of its own in content_"+string(pl.Platform))
+		v.fail("content", CodeTooLong, text, v.lengthWanted(text, l), "shorten it, or give "+pl.Name+" a text of its own in content_"+string(pl.Platform)).Measure = lengthOf(text, l)
 	}
 	if l.Caption > 0 && len(v.content.Media) > 0 && Fits(text, l) {
 		caption := l
 		caption.Max = l.Caption
 		if !Fits(text, caption) {
-			v.warn("content", CodeTooLong, text, fmt.Sprintf("at most %d %s beside media", l.Caption, l.Count.Unit()), "the text follows the media as a reply")
+			v.warn("content", CodeTooLong, text, fmt.Sprintf("at most %d %s beside media", l.Caption, l.Count.Unit()), "the text follows the media as a reply").Measure = lengthOf(text, caption)
 		}
 	}
 	if l.Links > 0 {
@@ -139,10 +151,11 @@ func (v *check) text() {
 // lengthWanted says what would fit, and what the text has.
 func (v *check) lengthWanted(text string, l limits.TextLimit) string {
 	name := v.rules.Limits.Name
-	if n := Count(text, l); l.Max > 0 && n > l.Max {
-		return fmt.Sprintf("at most %d %s as %s counts them (this has %d)", l.Max, l.Count.Unit(), name, n)
+	m := lengthOf(text, l)
+	if m.Of == "" {
+		return fmt.Sprintf("at most %d %s as %s counts them (this has %d)", m.Most, l.Count.Unit(), name, m.Is)
 	}
-	return fmt.Sprintf("at most %d bytes on %s (this has %d)", l.MaxBytes, name, len(text))
+	return fmt.Sprintf("at most %d bytes on %s (this has %d)", m.Most, name, m.Is)
 }
 
 func (v *check) thread(text string) {
@@ -153,7 +166,10 @@ func (v *check) thread(text string) {
 		return
 	}
 	if len(parts) > 1 {
-		v.warn("content", CodeTooLong, text, v.threadWanted(text), fmt.Sprintf("it will be a thread of %d posts", len(parts)))
+		p := v.warn("content", CodeTooLong, text, v.threadWanted(text), fmt.Sprintf("it will be a thread of %d posts", len(parts)))
+		if !Fits(text, pl.Text) {
+			p.Measure = lengthOf(text, pl.Text)
+		}
 	}
 }
 
@@ -180,7 +196,7 @@ func (v *check) title() {
 		return
 	}
 	if !Fits(v.content.Title, pl.Title) {
-		v.fail("title", CodeTooLong, v.content.Title, v.lengthWanted(v.content.Title, pl.Title), "shorten it")
+		v.fail("title", CodeTooLong, v.content.Title, v.lengthWanted(v.content.Title, pl.Title), "shorten it").Measure = lengthOf(v.content.Title, pl.Title)
 	}
 	if pl.Platform == "youtube" && strings.ContainsAny(v.content.Title, "<>") {
 		v.fail("title", CodeInvalid, v.content.Title, "a title without < and >", "YouTube refuses them")
@@ -222,8 +238,8 @@ func (v *check) media() {
 func (v *check) counts(images, videos int) {
 	pl := &v.rules.Limits
 	m := &pl.Media
-	fail := func(code, want, hint string) {
-		v.fail("media_url", code, strconv.Itoa(len(v.content.Media))+" files", want, hint)
+	fail := func(code, want, hint string) *post.Problem {
+		return v.fail("media_url", code, strconv.Itoa(len(v.content.Media))+" files", want, hint)
 	}
 	switch {
 	case m.Need == limits.MediaVideo && images > 0:
@@ -235,9 +251,9 @@ func (v *check) counts(images, videos int) {
 	case images > 0 && videos > 0 && !m.Mixed:
 		fail(CodeMediaType, "pictures or a film on "+pl.Name+", not both", "take one kind out")
 	case images > m.Images, len(v.content.Media) > max(m.Images, m.Videos):
-		fail(CodeMediaCount, "at most "+atMost(m.Images, "picture")+" on "+pl.Name, "take some out")
+		fail(CodeMediaCount, "at most "+atMost(m.Images, "picture")+" on "+pl.Name, "take some out").Measure = post.Measure{Is: int64(len(v.content.Media)), Most: int64(m.Images)}
 	case videos > m.Videos:
-		fail(CodeMediaCount, "at most "+atMost(m.Videos, "film")+" on "+pl.Name, "take some out")
+		fail(CodeMediaCount, "at most "+atMost(m.Videos, "film")+" on "+pl.Name, "take some out").Measure = post.Measure{Is: int64(videos), Most: int64(m.Videos)}
 	}
 }
 
@@ -254,7 +270,7 @@ func (v *check) one(file *post.Media, mime string) {
 	m := &pl.Media
 	if m.Alt > 0 && len(file.Alt) > m.Alt {
 		if alt := (limits.TextLimit{Max: m.Alt}); !Fits(file.Alt, alt) {
-			v.fail("alt_text", CodeTooLong, file.Alt, v.lengthWanted(file.Alt, alt), "shorten it")
+			v.fail("alt_text", CodeTooLong, file.Alt, v.lengthWanted(file.Alt, alt), "shorten it").Measure = lengthOf(file.Alt, alt)
 		}
 	}
 	if v.rules.Fetches {
@@ -265,7 +281,7 @@ func (v *check) one(file *post.Media, mime string) {
 		return
 	}
 	if mime != "" && m.Picky() && !m.Takes(mime) && !m.Makes(mime) && !v.wrongKind(mime) {
-		v.fail("media_url", CodeMediaType, mediaName(file.URL), "one of "+limits.TypeNames(m.ImageTypes, m.VideoTypes)+" on "+pl.Name, "convert it")
+		v.fail("media_url", CodeMediaType, mediaName(file.URL), "one of "+limits.TypeNames(m.ImageTypes, m.VideoTypes)+" on "+pl.Name, "convert it").Measure.Of = mime
 	}
 	if v.rules.Media == nil {
 		return
@@ -279,7 +295,7 @@ func (v *check) one(file *post.Media, mime string) {
 		return
 	}
 	if most := m.MostBytes(mime); most > 0 && size > most {
-		v.fail("media_url", CodeMediaSize, mediaName(file.URL)+" ("+limits.SizeText(size)+")", "at most "+limits.SizeText(most)+" on "+pl.Name, "make it smaller")
+		v.fail("media_url", CodeMediaSize, mediaName(file.URL)+" ("+limits.SizeText(size)+")", "at most "+limits.SizeText(most)+" on "+pl.Name, "make it smaller").Measure = post.Measure{Of: mime, Is: size, Most: most}
 	}
 }
 
@@ -298,7 +314,7 @@ func (v *check) pinned(file *post.Media) {
 		if f.Warn {
 			tell = v.warn
 		}
-		tell("media_url", f.Code, got, f.Want+" on "+pl.Name, f.Hint)
+		tell("media_url", f.Code, got, f.Want+" on "+pl.Name, f.Hint).Measure = f.Measure
 	}
 }
 

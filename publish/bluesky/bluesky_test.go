@@ -62,10 +62,34 @@ func publisher(t *testing.T, server *blueskytest.Server, transport *publishtest.
 func subject(t *testing.T) *publishtest.Subject {
 	server := &blueskytest.Server{}
 	transport := &publishtest.Transport{Handler: server, Host: host}
-	p := publisher(t, server, transport, "")
+	dir := publishtest.Pictures(t)
+	p := publisher(t, server, transport, dir)
 	return &publishtest.Subject{
-		Again:     func() publishtest.Publisher { return publisher(t, server, transport, "") },
+		Again: func() publishtest.Publisher { return publisher(t, server, transport, dir) },
+		Pictured: func(text string) (names []string) {
+			for _, e := range server.Ledger() {
+				var record struct {
+					Embed struct {
+						Images []struct {
+							Image struct {
+								Ref struct {
+									Link string `json:"$link"`
+								} `json:"ref"`
+							} `json:"image"`
+						} `json:"images"`
+					} `json:"embed"`
+				}
+				if e.Text != text || json.Unmarshal(e.Record, &record) != nil {
+					continue
+				}
+				for _, i := range record.Embed.Images {
+					names = append(names, publishtest.PictureIn(server.Blob(i.Image.Ref.Link)))
+				}
+			}
+			return names
+		},
 		Publisher: p, Connection: connection, Live: server.Texts,
+		Crawl:   transport.Crawls.Store,
 		Strayed: func() bool { return transport.Strayed.Load() > 0 },
 		Arrange: func(f publishtest.Fault) {
 			transport.Down.Store(f == publishtest.Unreachable)

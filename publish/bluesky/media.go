@@ -73,7 +73,7 @@ func (s *sending) freeze(ctx context.Context, text string, media []post.Media) e
 		s.done.Blobs = nil
 	}
 	for _, m := range media[len(s.done.Blobs):] {
-		b, err := s.p.upload(ctx, m)
+		b, err := s.p.upload(ctx, m, s.save)
 		if err != nil {
 			return err
 		}
@@ -117,13 +117,13 @@ func embed(blobs []blob, media []post.Media) any {
 
 // upload brings one file to the server. A refused token is renewed and the file
 // sent again, once.
-func (p *Publisher) upload(ctx context.Context, m post.Media) (blob, error) {
+func (p *Publisher) upload(ctx context.Context, m post.Media, alive publish.Save) (blob, error) {
 	in, err := p.session(ctx)
 	for again := false; ; again = true {
 		if err != nil {
 			return blob{}, err
 		}
-		b, a, err2 := p.uploadOnce(ctx, &in, m)
+		b, a, err2 := p.uploadOnce(ctx, &in, m, alive)
 		if again || a == nil || !stale(a) {
 			return b, err2
 		}
@@ -132,7 +132,7 @@ func (p *Publisher) upload(ctx context.Context, m post.Media) (blob, error) {
 }
 
 // uploadOnce is upload without the renewal. The answer is nil when none came.
-func (p *Publisher) uploadOnce(ctx context.Context, in *session, m post.Media) (blob, *publish.Answer, error) {
+func (p *Publisher) uploadOnce(ctx context.Context, in *session, m post.Media, alive publish.Save) (blob, *publish.Answer, error) {
 	file, err := p.config.Media.Ready(ctx, m, &p.rules.Limits.Media)
 	if err != nil {
 		return blob{}, nil, err
@@ -148,7 +148,7 @@ func (p *Publisher) uploadOnce(ctx context.Context, in *session, m post.Media) (
 	}
 	a, err := p.client.Do(ctx, publish.Request{
 		Method: http.MethodPost, URL: in.server + "/xrpc/com.atproto.repo.uploadBlob", Token: in.Access, Type: file.Type,
-		Stream: io.LimitReader(file, file.Size), Size: file.Size,
+		Stream: io.LimitReader(file, file.Size), Size: file.Size, Alive: alive,
 	})
 	if err != nil {
 		return blob{}, nil, err

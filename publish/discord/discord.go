@@ -161,7 +161,7 @@ type attachment struct {
 }
 
 // Publish posts one message with all its files in one call.
-func (p *Publisher) Publish(ctx context.Context, d post.Delivery, _ publish.Save) (post.Receipt, error) {
+func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.Save) (post.Receipt, error) {
 	s, err := settingsOf(&d.Content)
 	if err != nil {
 		return post.Receipt{}, &post.Failure{Class: post.ClassInvalid, Sent: post.SentNot, Message: "platform_settings: " + err.Error()}
@@ -183,7 +183,7 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, _ publish.Save
 		Content: publish.Compose(&d.Content, &p.rules.Limits), Username: p.config.Username, ThreadName: s.ThreadName,
 		Mentions: mentions{Parse: s.Mentions},
 	}
-	r := publish.Request{Method: http.MethodPost, URL: at}
+	r := publish.Request{Method: http.MethodPost, URL: at, Alive: save}
 	if err := m.fill(&r, files, d.Content.Media); err != nil {
 		return post.Receipt{}, err
 	}

@@ -46,17 +46,39 @@ func publisher(t *testing.T, handler http.Handler, with ...func(*discord.Config)
 	return p, transport
 }
 
+// pictures gives a publisher the pictures of the suite.
+func pictures(t *testing.T) func(*discord.Config) {
+	t.Helper()
+	room, err := publish.NewMediaRoom(publishtest.Pictures(t), publish.Guard{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(c *discord.Config) { c.Media = room }
+}
+
 func TestSuite(t *testing.T) {
 	t.Parallel()
+	pictures := pictures(t)
 	publishtest.Run(t, publishtest.Suite{New: func(t *testing.T) *publishtest.Subject {
 		server := &discordtest.Server{Token: publishtest.Canary}
-		p, transport := publisher(t, server)
+		p, transport := publisher(t, server, pictures)
 		return &publishtest.Subject{
 			Again: func() publishtest.Publisher {
-				p, _ := publisher(t, server)
+				p, _ := publisher(t, server, pictures)
 				return p
 			},
 			Publisher: p, Connection: connection, Live: server.Texts,
+			Pictured: func(text string) (names []string) {
+				for _, e := range server.Ledger() {
+					for _, f := range e.Files {
+						if e.Text == text {
+							names = append(names, publishtest.PictureIn(f.Bytes))
+						}
+					}
+				}
+				return names
+			},
+			Crawl:   transport.Crawls.Store,
 			Strayed: func() bool { return transport.Strayed.Load() > 0 },
 			Arrange: transport.Arrange(server.Next),
 		}

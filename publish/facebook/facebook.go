@@ -98,7 +98,7 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 		}
 		send := func() (*publish.Answer, error) { return p.write(ctx, &d.Content, text, up, &got) }
 		if film {
-			send = func() (*publish.Answer, error) { return p.film(ctx, &d.Content, text, &got) }
+			send = func() (*publish.Answer, error) { return p.film(ctx, &d.Content, text, save, &got) }
 		}
 		a, err := send()
 		if err == nil {
@@ -117,7 +117,7 @@ func refused(d *post.Delivery, a *publish.Answer, err error, up *publish.Uploads
 	f, ok := errors.AsType[*post.Failure](err)
 	switch {
 	case !ok:
-	case meta.ErrorOf(a).Code == meta.CodeDuplicate && d.Post.Attempts > 1:
+	case meta.ErrorOf(a).Code == meta.CodeDuplicate && d.Again:
 		// An earlier attempt may have made it live: only a look can tell.
 		f.Class, f.Sent = post.ClassServer, post.SentMaybe
 	case f.Class == post.ClassInvalid && f.Sent == post.Refused && up.Reused && meta.ErrorOf(a).Code != meta.CodeDuplicate:
@@ -149,7 +149,7 @@ func (p *Publisher) texts(c *post.Content) []string {
 }
 
 // picture uploads one picture that nobody sees yet.
-func (p *Publisher) picture(ctx context.Context, m *post.Media) (publish.Upload, error) {
+func (p *Publisher) picture(ctx context.Context, m *post.Media, alive publish.Save) (publish.Upload, error) {
 	file, err := p.media.Ready(ctx, *m, &p.rules.Limits.Media)
 	if err != nil {
 		return publish.Upload{}, err
@@ -164,7 +164,7 @@ func (p *Publisher) picture(ctx context.Context, m *post.Media) (publish.Upload,
 	var got struct {
 		ID string `json:"id"`
 	}
-	a, err := p.graph.PostForm(ctx, "/"+p.page+"/photos", form, &got)
+	a, err := p.graph.PostForm(ctx, "/"+p.page+"/photos", form, alive, &got)
 	if err == nil {
 		err = p.graph.ID(a, got.ID)
 	}
@@ -192,7 +192,7 @@ func (p *Publisher) write(ctx context.Context, c *post.Content, text string, up 
 }
 
 // film makes the call that posts a film. The file goes with it.
-func (p *Publisher) film(ctx context.Context, c *post.Content, text string, v any) (*publish.Answer, error) {
+func (p *Publisher) film(ctx context.Context, c *post.Content, text string, alive publish.Save, v any) (*publish.Answer, error) {
 	file, err := p.media.Ready(ctx, c.Media[0], &p.rules.Limits.Media)
 	if err != nil {
 		return nil, err
@@ -206,7 +206,7 @@ func (p *Publisher) film(ctx context.Context, c *post.Content, text string, v an
 		form.Field("title", c.Title)
 	}
 	form.File("source", file)
-	return p.graph.PostForm(ctx, "/"+p.page+"/videos", form, v)
+	return p.graph.PostForm(ctx, "/"+p.page+"/videos", form, alive, v)
 }
 
 // permalink asks where a post is.

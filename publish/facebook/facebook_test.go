@@ -1,6 +1,7 @@
 package facebook_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -43,8 +44,19 @@ func publisher(t *testing.T, handler http.Handler, with ...func(*facebook.Config
 	return p, transport
 }
 
+// pictures gives a publisher the pictures of the suite.
+func pictures(t *testing.T) func(*facebook.Config) {
+	t.Helper()
+	room, err := publish.NewMediaRoom(publishtest.Pictures(t), publish.Guard{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(c *facebook.Config) { c.Media = room }
+}
+
 func TestSuite(t *testing.T) {
 	t.Parallel()
+	pictures := pictures(t)
 	for name, copies := range map[string]bool{"refuses copies": false, "takes copies": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -53,13 +65,19 @@ func TestSuite(t *testing.T) {
 					server := &metatest.Server{Token: publishtest.Canary, Secret: publishtest.Canary, Copies: copies}
 					spec := publishtest.NewSpec(t, "meta.openapi.json", server)
 					spec.Partial = true
-					p, transport := publisher(t, spec)
+					handler, pictured := http.Handler(spec), (func(string) []string)(nil)
+					if copies { // with pictures, which the description cannot be held against
+						handler, pictured = server, func(text string) []string { return picturesOf(server, text) }
+					}
+					p, transport := publisher(t, handler, pictures)
 					return &publishtest.Subject{
 						Again: func() publishtest.Publisher {
-							p, _ := publisher(t, spec)
+							p, _ := publisher(t, handler, pictures)
 							return p
 						},
+						Pictured:  pictured,
 						Publisher: p, Connection: connection, Live: server.Texts,
+						Crawl:   transport.Crawls.Store,
 						Strayed: func() bool { return transport.Strayed.Load() > 0 },
 						Arrange: transport.Arrange(server.Next),
 					}
@@ -67,6 +85,19 @@ func TestSuite(t *testing.T) {
 			})
 		})
 	}
+}
+
+// picturesOf returns the alternative texts of the pictures that are live with a text.
+func picturesOf(server *metatest.Server, text string) (names []string) {
+	for _, e := range server.Ledger() {
+		var at struct {
+			ID string `json:"media_fbid"`
+		}
+		if e.Text == text && json.Unmarshal([]byte(e.Form["attached_media[0]"]), &at) == nil {
+			names = append(names, server.Picture(at.ID).Alt)
+		}
+	}
+	return names
 }
 
 func withMedia(t *testing.T) func(*facebook.Config) {
@@ -187,11 +218,11 @@ func TestP2_ARefusedCopyIsLookedUp(t *testing.T) {
 	if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err != nil {
 		t.Fatal(err)
 	}
-	for attempts, want := range map[int]post.Sent{1: post.Refused, 2: post.SentMaybe} {
-		d.Post.Attempts = attempts
+	for again, want := range map[bool]post.Sent{false: post.Refused, true: post.SentMaybe} {
+		d.Again = again
 		_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 		if f, ok := err.(*post.Failure); !ok || f.Sent != want {
-			t.Errorf("attempt %d: %v, want %v", attempts, err, want)
+			t.Errorf("again %v: %v, want %v", again, err, want)
 		}
 	}
 	if len(server.Ledger()) != 1 {

@@ -2,10 +2,12 @@ package instagram_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/publish"
@@ -80,6 +82,7 @@ func TestSuite(t *testing.T) {
 							return pictured{p}
 						},
 						Publisher: pictured{p}, Connection: connection, Live: server.Texts,
+						Crawl:   transport.Crawls.Store,
 						Strayed: func() bool { return transport.Strayed.Load() > 0 },
 						Arrange: transport.Arrange(server.Next),
 					}
@@ -176,6 +179,65 @@ func TestP2_AContainerIsPublishedOnce(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A question about a container that is refused, for whatever else than that it is
+// gone, has no second one made.
+func TestP2_AQuestionThatIsRefusedMakesNoSecondContainer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := &metatest.Server{}
+		refused := false
+		p, _ := publisher(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if refused && r.Method == http.MethodGet {
+				w.WriteHeader(http.StatusBadRequest)
+				fmt.Fprint(w, `{"error":{"message":"Application request limit reached","type":"OAuthException","code":4}}`)
+				return
+			}
+			server.ServeHTTP(w, r)
+		}))
+		d := publishtest.NewDelivery(connection, post.Content{Text: "see", Media: []post.Media{{URL: "https://cdn.example/a.jpg"}}})
+		server.Next(publishtest.Lost)
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
+			t.Fatal("no failure")
+		}
+		refused = true
+		_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
+		if f, ok := err.(*post.Failure); !ok || f.Class != post.ClassRate || f.InDoubt() {
+			t.Errorf("failure %v, want one of a rate", err)
+		}
+		refused = false
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err != nil {
+			t.Error(err)
+		}
+		if live := server.Ledger(); len(live) != 1 {
+			t.Errorf("live are %+v, want one", live)
+		}
+	})
+}
+
+// What became of a container is asked for however old it is.
+func TestP2_ALostAnswerIsFoundDaysLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := &metatest.Server{}
+		p, _ := publisher(t, server)
+		d := publishtest.NewDelivery(connection, post.Content{Text: "see", Media: []post.Media{{URL: "https://cdn.example/a.jpg"}}})
+		server.Next(publishtest.Lost)
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
+			t.Fatal("no failure")
+		}
+		time.Sleep(72 * time.Hour)
+		if found, err := p.Lookup(t.Context(), *d); err != nil || found.State != post.Present {
+			t.Errorf("look-up %+v, %v, want it present", found, err)
+		}
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err != nil {
+			t.Error(err)
+		}
+		if live := server.Ledger(); len(live) != 1 {
+			t.Errorf("live are %+v, want one", live)
+		}
+	})
 }
 
 func TestMediaNeedAnAddress(t *testing.T) {

@@ -217,7 +217,7 @@ func (p *Publisher) post(ctx context.Context, d *post.Delivery, n *newPost, up *
 	case a.Status < 200 || a.Status > 299:
 		live, f := p.refusal(a)
 		switch {
-		case live != "" && d.Post.Attempts > 1 && !p.own.ByAnother(live, d.Post.Key()):
+		case live != "" && d.Again && !p.own.ByAnother(live, d.Post.Key()):
 			urn = live // an earlier attempt made it so
 		case f.Class == post.ClassInvalid && up.Reused && live == "":
 			return post.Receipt{}, up.Forget(f)

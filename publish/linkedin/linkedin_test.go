@@ -45,8 +45,19 @@ func publisher(t *testing.T, handler http.Handler, with ...func(*linkedin.Config
 
 func page(c *linkedin.Config) { c.Author = linkedintest.Organization }
 
+// pictures gives a publisher the pictures of the suite.
+func pictures(t *testing.T) func(*linkedin.Config) {
+	t.Helper()
+	room, err := publish.NewMediaRoom(publishtest.Pictures(t), publish.Guard{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(c *linkedin.Config) { c.Media = room }
+}
+
 func TestSuite(t *testing.T) {
 	t.Parallel()
+	pictures := pictures(t)
 	for name, author := range map[string]func(*linkedin.Config){"a page": page, "a member": func(*linkedin.Config) {}} {
 		for kind, copies := range map[string]bool{"refuses copies": false, "takes copies": true} {
 			t.Run(name+" "+kind, func(t *testing.T) {
@@ -55,7 +66,7 @@ func TestSuite(t *testing.T) {
 					Trusts: true, // the answer is a header
 					New: func(t *testing.T) *publishtest.Subject {
 						server := &linkedintest.Server{Token: publishtest.Canary, Copies: copies}
-						p, transport := publisher(t, server, author)
+						p, transport := publisher(t, server, author, pictures)
 						t.Cleanup(func() {
 							if v := server.Violations(); v != nil {
 								t.Errorf("calls that the API does not allow: %q", v)
@@ -63,7 +74,7 @@ func TestSuite(t *testing.T) {
 						})
 						return &publishtest.Subject{
 							Again: func() publishtest.Publisher {
-								p, _ := publisher(t, server, author)
+								p, _ := publisher(t, server, author, pictures)
 								return p
 							},
 							Publisher: p, Connection: connection, Live: func() []string {
@@ -73,6 +84,15 @@ func TestSuite(t *testing.T) {
 								}
 								return out
 							},
+							Pictured: func(text string) (names []string) {
+								for _, l := range server.Ledger() {
+									if m, ok := l.Content["media"].(map[string]any); ok && l.Commentary == text {
+										names = append(names, publishtest.PictureIn(server.Upload(m["id"].(string)).Content))
+									}
+								}
+								return names
+							},
+							Crawl:   transport.Crawls.Store,
 							Strayed: func() bool { return transport.Strayed.Load() > 0 },
 							Arrange: transport.Arrange(server.Next),
 						}
@@ -185,7 +205,7 @@ func TestP2_FirstCommentFollowsItsPost(t *testing.T) {
 						}
 						d.Post.Parts = found.Parts
 					}
-					d.Post.Attempts++
+					d.Post.Attempts, d.Again = d.Post.Attempts+1, true
 					_, err = p.Publish(t.Context(), *d, publishtest.Keep(d))
 				}
 				f, failed := err.(*post.Failure)
@@ -215,7 +235,7 @@ func TestP2_ARefusedCopyIsThePost(t *testing.T) {
 		if found, err := p.Lookup(t.Context(), *d); err != nil || found.State != post.Undecidable {
 			t.Errorf("look-up: %+v, %v", found, err)
 		}
-		d.Post.Attempts = 2
+		d.Again = true
 		r, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 		if err != nil || r.RemoteID != server.Ledger()[0].URN || len(server.Ledger()) != 1 {
 			t.Errorf("got %+v, %v", r, err)

@@ -28,7 +28,7 @@ func (u *upload) all(ctx context.Context, media []post.Media) error {
 }
 
 // one uploads one file.
-func (u *upload) one(ctx context.Context, m *post.Media) (publish.Upload, error) {
+func (u *upload) one(ctx context.Context, m *post.Media, alive publish.Save) (publish.Upload, error) {
 	file, err := u.p.config.Media.Ready(ctx, *m, &u.p.rules.Limits.Media)
 	if err != nil {
 		return publish.Upload{}, err
@@ -38,7 +38,7 @@ func (u *upload) one(ctx context.Context, m *post.Media) (publish.Upload, error)
 	if strings.HasPrefix(file.Type, "video/") {
 		send = u.video
 	}
-	urn, err := send(ctx, file)
+	urn, err := send(ctx, file, alive)
 	if f, ok := errors.AsType[*post.Failure](err); ok {
 		f.Message = "media " + post.Shorten(file.Name) + ": " + f.Message
 	}
@@ -46,7 +46,7 @@ func (u *upload) one(ctx context.Context, m *post.Media) (publish.Upload, error)
 }
 
 // image uploads a picture.
-func (u *upload) image(ctx context.Context, file *publish.MediaFile) (string, error) {
+func (u *upload) image(ctx context.Context, file *publish.MediaFile, alive publish.Save) (string, error) {
 	var begun struct {
 		Value struct {
 			URL   string `json:"uploadUrl"`
@@ -56,12 +56,12 @@ func (u *upload) image(ctx context.Context, file *publish.MediaFile) (string, er
 	if err := u.call(ctx, "/rest/images?action=initializeUpload", map[string]any{"initializeUploadRequest": map[string]string{"owner": u.author}}, &begun); err != nil {
 		return "", err
 	}
-	_, err := u.put(ctx, begun.Value.URL, file, file.Size)
+	_, err := u.put(ctx, begun.Value.URL, file, file.Size, alive)
 	return begun.Value.Image, err
 }
 
 // video uploads a film in the pieces that LinkedIn asks for.
-func (u *upload) video(ctx context.Context, file *publish.MediaFile) (string, error) {
+func (u *upload) video(ctx context.Context, file *publish.MediaFile, alive publish.Save) (string, error) {
 	var begun struct {
 		Value struct {
 			Video string `json:"video"`
@@ -80,7 +80,10 @@ func (u *upload) video(ctx context.Context, file *publish.MediaFile) (string, er
 	var tags []string
 	for _, part := range begun.Value.Parts {
 		size := part.Last - part.First + 1
-		a, err := u.put(ctx, part.URL, io.NewSectionReader(file, part.First, size), size)
+		a, err := u.put(ctx, part.URL, io.NewSectionReader(file, part.First, size), size, alive)
+		if err == nil {
+			err = publish.StillAlive(alive)
+		}
 		if err != nil {
 			return "", err
 		}
@@ -115,8 +118,8 @@ func (u *upload) call(ctx context.Context, path string, body, v any) error {
 
 // put sends bytes where LinkedIn wants them. The address is LinkedIn's word, and
 // the token goes there only when it is LinkedIn's own.
-func (u *upload) put(ctx context.Context, to string, body io.Reader, size int64) (*publish.Answer, error) {
-	r := publish.Request{Method: http.MethodPut, URL: to, Type: "application/octet-stream", Stream: body, Size: size}
+func (u *upload) put(ctx context.Context, to string, body io.Reader, size int64, alive publish.Save) (*publish.Answer, error) {
+	r := publish.Request{Method: http.MethodPut, URL: to, Type: "application/octet-stream", Stream: body, Size: size, Alive: alive}
 	do := u.p.client.Do
 	if u.ours(to) {
 		do = func(ctx context.Context, r publish.Request) (*publish.Answer, error) {

@@ -187,7 +187,10 @@ func (p *Publisher) text(d *post.Delivery) string {
 
 // refused classifies an answer to the statuses call. An answer that says no to
 // media of an earlier attempt may only mean that the server has thrown them away
-// meanwhile: the checkpoint is dropped, and the next attempt uploads anew.
+// meanwhile: the checkpoint is dropped, and the next attempt uploads anew. Media that
+// hang on a status already say that an earlier attempt made it live after all: only
+// a look can tell. (GoToSocial says so; Mastodon has one word for both, and knows the
+// key of the call.)
 func (p *Publisher) refused(a *publish.Answer, up *upload) error {
 	f := p.client.Refusal(a)
 	switch a.Status {
@@ -195,10 +198,14 @@ func (p *Publisher) refused(a *publish.Answer, up *upload) error {
 		f.Scope = post.ScopeConnection
 		f.Message = "the server does not know the Mastodon API: is its address right?"
 	}
-	if f.Class == post.ClassInvalid && f.Scope == post.ScopePost && up.Reused {
-		return up.Forget(f)
+	if f.Class != post.ClassInvalid || f.Scope != post.ScopePost || !up.Reused {
+		return f
 	}
-	return f
+	if said := strings.ToLower(f.Message); strings.Contains(said, "already attached") && !strings.Contains(said, "not found") {
+		f.Class, f.Sent = post.ClassServer, post.SentMaybe
+		return f
+	}
+	return up.Forget(f)
 }
 
 // Check asks who the token belongs to, and reads the server's limits.

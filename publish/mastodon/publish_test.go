@@ -57,10 +57,7 @@ func attempts(t *testing.T, p *mastodon.Publisher, d *post.Delivery) (int, error
 	t.Helper()
 	for n := 1; ; n++ {
 		ctx, cancel := aMinute(t)
-		_, err := p.Publish(ctx, *d, func(_ []post.Part, state []byte) error {
-			d.Post.State = state
-			return nil
-		})
+		_, err := p.Publish(ctx, *d, publishtest.Keep(d))
 		cancel()
 		f, ok := err.(*post.Failure)
 		if err == nil || !ok || !f.Retryable() || n == 5 {
@@ -112,10 +109,7 @@ func TestAFailedUploadNeverLeavesDoubt(t *testing.T) {
 				d.Content.Media = []post.Media{{URL: "a.png"}, {URL: "b.png"}}
 				ctx, cancel := aMinute(t)
 				defer cancel()
-				_, err := p.Publish(ctx, d, func(_ []post.Part, state []byte) error {
-					d.Post.State = state
-					return nil
-				})
+				_, err := p.Publish(ctx, d, publishtest.Keep(&d))
 				f, ok := err.(*post.Failure)
 				if !ok || f.InDoubt() || f.Class != class {
 					t.Fatalf("failure %+v, want %v and no doubt", err, class)
@@ -144,16 +138,36 @@ func TestMediaThatTheServerHasDroppedAreUploadedAgain(t *testing.T) {
 		server.Next(publishtest.Throttle)
 		d := delivery("with a picture", time.Now())
 		d.Content.Media = []post.Media{{URL: "a.png"}}
-		save := func(_ []post.Part, state []byte) error {
-			d.Post.State = state
-			return nil
-		}
+		save := publishtest.Keep(&d)
 		if _, err := p.Publish(t.Context(), d, save); err == nil {
 			t.Fatal("no failure")
 		}
 		server.DropMedia()
 		if n, err := attempts(t, p, &d); err != nil || n != 2 {
 			t.Fatalf("%d attempts, %v: want 2", n, err)
+		}
+	})
+}
+
+// A server that knows no keys has the status, and its list did not show it yet: it
+// refuses the pictures, and they are not uploaded for a second status.
+func TestP2_MediaThatHangOnAStatusAreNotUploadedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := &mastodontest.Server{Forgetful: true}
+		p := withMedia(t, server)
+		server.Next(publishtest.Lost)
+		d := delivery("with a picture", time.Now())
+		d.Content.Media = []post.Media{{URL: "a.png"}}
+		if _, err := p.Publish(t.Context(), d, publishtest.Keep(&d)); err == nil {
+			t.Fatal("no failure")
+		}
+		_, err := p.Publish(t.Context(), d, publishtest.Keep(&d))
+		if f, ok := err.(*post.Failure); !ok || !f.InDoubt() {
+			t.Errorf("failure %v, want doubt", err)
+		}
+		if found, err := p.Lookup(t.Context(), d); err != nil || found.State != post.Present || len(server.Ledger()) != 1 {
+			t.Errorf("look-up %+v, %v, and live are %+v", found, err, server.Ledger())
 		}
 	})
 }

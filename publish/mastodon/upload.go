@@ -34,7 +34,7 @@ func (u *upload) all(ctx context.Context, media []post.Media) error {
 }
 
 // one uploads one file. The server says 202 when it has yet to process it.
-func (u *upload) one(ctx context.Context, m *post.Media) (publish.Upload, error) {
+func (u *upload) one(ctx context.Context, m *post.Media, alive publish.Save) (publish.Upload, error) {
 	rules := u.p.currentRules()
 	file, err := u.p.config.Media.Ready(ctx, *m, &rules.Limits.Media)
 	if err != nil {
@@ -46,7 +46,7 @@ func (u *upload) one(ctx context.Context, m *post.Media) (publish.Upload, error)
 		form.Field("description", m.Alt)
 	}
 	form.File("file", file)
-	r := publish.Request{Method: http.MethodPost, URL: u.p.base + "/api/v2/media", Token: u.p.config.Token()}
+	r := publish.Request{Method: http.MethodPost, URL: u.p.base + "/api/v2/media", Token: u.p.config.Token(), Alive: alive}
 	form.Send(&r)
 	a, err := u.p.client.Do(ctx, r)
 	if err != nil {

@@ -79,6 +79,7 @@ func TestSuite(t *testing.T) {
 						return p
 					},
 					Publisher: p, Connection: connection, Live: server.Texts,
+					Crawl:   transport.Crawls.Store,
 					Strayed: func() bool { return transport.Strayed.Load() > 0 },
 					Arrange: transport.Arrange(server.Next),
 				}

@@ -114,7 +114,7 @@ func (u *upload) one(ctx context.Context, m post.Media) (medium, error) {
 	}
 	a, err := u.p.client.Do(ctx, publish.Request{
 		Method: http.MethodPost, URL: u.p.config.Server + "/_matrix/media/v3/upload?filename=" + url.QueryEscape(file.Name),
-		Token: u.p.config.Token(), Type: file.Type, Stream: io.LimitReader(file, file.Size), Size: file.Size,
+		Token: u.p.config.Token(), Type: file.Type, Stream: io.LimitReader(file, file.Size), Size: file.Size, Alive: u.save,
 	})
 	if err != nil {
 		return medium{}, err

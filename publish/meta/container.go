@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -40,12 +39,12 @@ type State struct {
 // containerLife is less than the day for which containers are kept.
 const containerLife = 23 * time.Hour
 
-// ReadState reads d's checkpoint for one part; that of another part, or one that
-// is about to end, is none.
-func (w *Flow) ReadState(d *post.Delivery, part int) State {
+// readState reads d's checkpoint for one part; that of another part is none. One
+// that has ended still counts: only the platform can say what became of it.
+func readState(d *post.Delivery, part int) State {
 	s := State{Part: part}
 	var old State
-	if json.Unmarshal(d.Post.State, &old) == nil && old.Part == part && old.Till.After(w.Graph.Now()) {
+	if json.Unmarshal(d.Post.State, &old) == nil && old.Part == part {
 		s = old
 	}
 	return s
@@ -61,17 +60,21 @@ type Forms struct {
 // Send publishes one part from a container, or goes on with the container of an
 // earlier attempt. text is what the part says.
 func (w *Flow) Send(ctx context.Context, d *post.Delivery, at int, text string, forms func() (Forms, error), save publish.Save) (post.Receipt, error) {
-	s := w.ReadState(d, at)
-	if s.Container != "" {
+	s := readState(d, at)
+	switch {
+	case s.Container != "":
 		status, err := w.ask(ctx, s.Container)
 		switch f, failed := errors.AsType[*post.Failure](err); {
-		case failed && f.Status != http.StatusBadRequest && f.Status != http.StatusNotFound:
+		case failed && f.Class != post.ClassInvalid:
+			// Nearly every refusal is a 400, and only this one says that it is gone.
 			return post.Receipt{}, publish.Unsent(err)
 		case status == "PUBLISHED":
 			return w.found(ctx, d, at, text, s.Container)
 		case failed || status == "EXPIRED" || status == "ERROR":
 			s = State{Part: at} // it is gone: nothing of it is live
 		}
+	case !s.Till.After(w.Graph.Now()):
+		s = State{Part: at} // its children have ended
 	}
 	if s.Container == "" {
 		if err := w.create(ctx, &s, forms, save); err != nil {
@@ -198,7 +201,7 @@ func (w *Flow) found(ctx context.Context, d *post.Delivery, at int, text, contai
 
 // Look says whether one part is live: whether its container has been published.
 func (w *Flow) Look(ctx context.Context, d *post.Delivery, at int, text string) (post.Found, error) {
-	s := w.ReadState(d, at)
+	s := readState(d, at)
 	if s.Container == "" {
 		return post.Found{State: post.Absent}, nil // it was never asked to publish it
 	}

@@ -78,9 +78,9 @@ func (g *Graph) Post(ctx context.Context, path string, form url.Values, v any) (
 	}, v)
 }
 
-// PostForm is Post with files.
-func (g *Graph) PostForm(ctx context.Context, path string, form *publish.Form, v any) (*publish.Answer, error) {
-	r := publish.Request{Method: http.MethodPost, URL: g.base + path}
+// PostForm is Post with files, which says with alive that it gets on.
+func (g *Graph) PostForm(ctx context.Context, path string, form *publish.Form, alive publish.Save, v any) (*publish.Answer, error) {
+	r := publish.Request{Method: http.MethodPost, URL: g.base + path, Alive: alive}
 	form.Send(&r)
 	return g.call(ctx, r, v)
 }

@@ -113,6 +113,10 @@ func (s *Source) refresh(ctx context.Context, g *grant) (*grant, error) {
 	return s.granted(a, g), nil
 }
 
+// sameEnd is how far apart two answers may put one end of a login: they count the
+// seconds that are left, and each takes its own time to come.
+const sameEnd = 5 * time.Minute
+
 // granted makes a grant of an answer. What the answer leaves out stays as it was.
 func (s *Source) granted(a *tokenAnswer, old *grant) *grant {
 	now := s.c.Now()
@@ -133,7 +137,10 @@ func (s *Source) granted(a *tokenAnswer, old *grant) *grant {
 	if old != nil && g.Refresh == "" {
 		g.Refresh = old.Refresh
 	}
-	if old != nil && g.RefreshEnd.IsZero() && g.Refresh == old.Refresh {
+	switch {
+	case old == nil || old.RefreshEnd.IsZero():
+	case g.RefreshEnd.IsZero() && g.Refresh == old.Refresh,
+		g.RefreshEnd.Sub(old.RefreshEnd).Abs() < sameEnd:
 		g.RefreshEnd = old.RefreshEnd
 	}
 	return g

@@ -519,3 +519,45 @@ func TestALoginEndsUnlessItIsRenewedBefore(t *testing.T) {
 		})
 	}
 }
+
+// A platform that says how many seconds a login has left says another number each
+// time, and a moment passes before it is heard. Its end stays where it was, for
+// people are told of each end one time. One that is put off is another.
+func TestTheEndOfALoginStaysThroughRenewals(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		end, n := time.Now().Add(10*days), 0
+		a, d := &authority{}, &drawer{}
+		a.answer = func() (int, string) {
+			n++
+			left := int(time.Until(end).Seconds())
+			time.Sleep(time.Duration(n%3) * 700 * time.Millisecond) // it is on its way
+			return 200, fmt.Sprintf(`{"access_token":"a-%d","refresh_token":"r-%d","expires_in":86400,"refresh_expires_in":%d}`, n, n, left)
+		}
+		s := source(t, "tiktok", a, d)
+		logIn(t, s, a)
+		ends := map[time.Time]bool{}
+		for range 24 * 9 {
+			if _, err := s.Token(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			st, err := s.State()
+			if err != nil {
+				t.Fatal(err)
+			}
+			ends[st.ExpiresAt] = true
+			time.Sleep(time.Hour)
+		}
+		if n < 9 || len(ends) != 1 {
+			t.Errorf("%d ends in %d answers, want one: %v", len(ends), n, ends)
+		}
+		end = end.Add(days)
+		time.Sleep(20 * time.Hour)
+		if _, err := s.Token(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if st, err := s.State(); err != nil || st.ExpiresAt.Sub(end).Abs() > time.Minute {
+			t.Errorf("the end was put off to %s, and is %s (%v)", end, st.ExpiresAt, err)
+		}
+	})
+}

@@ -115,7 +115,7 @@ func (p *Publisher) linked(ctx context.Context, media []post.Media) ([]image, er
 }
 
 // film uploads a film to where Pinterest says.
-func (p *Publisher) film(ctx context.Context, m *post.Media) (publish.Upload, error) {
+func (p *Publisher) film(ctx context.Context, m *post.Media, alive publish.Save) (publish.Upload, error) {
 	file, err := p.config.Media.Ready(ctx, *m, &p.rules.Limits.Media)
 	if err != nil {
 		return publish.Upload{}, err
@@ -142,7 +142,7 @@ func (p *Publisher) film(ctx context.Context, m *post.Media) (publish.Upload, er
 		form.Field(name, begun.Fields[name])
 	}
 	form.File("file", file) // the store reads no field that comes after it
-	put := publish.Request{Method: http.MethodPost, URL: begun.URL}
+	put := publish.Request{Method: http.MethodPost, URL: begun.URL, Alive: alive}
 	form.Send(&put)
 	if a, err = p.client.Do(ctx, put); err != nil { // elsewhere: without the token
 		return publish.Upload{}, err

@@ -124,6 +124,7 @@ func TestSuite(t *testing.T) {
 							}
 							return out
 						},
+						Crawl:   transport.Crawls.Store,
 						Strayed: func() bool { return transport.Strayed.Load() > 0 },
 						Arrange: transport.Arrange(server.Next),
 					}

@@ -186,7 +186,7 @@ func (p *Publisher) draft(ctx context.Context, d *post.Delivery, at *progress, s
 		return err
 	}
 	for i := range c.Media {
-		if err := p.upload(ctx, made.Group, &c.Media[i]); err != nil {
+		if err := p.upload(ctx, made.Group, &c.Media[i], save); err != nil {
 			// That it stays a draft harms nobody: why it failed counts more.
 			_, _ = p.call(ctx, http.MethodDelete, "/delete-post/"+url.PathEscape(made.Group), nil, new(struct{}))
 			return err
@@ -222,7 +222,7 @@ func (p *Publisher) settings(c *post.Content) (map[string]any, error) {
 }
 
 // upload adds one file to a draft.
-func (p *Publisher) upload(ctx context.Context, group string, m *post.Media) error {
+func (p *Publisher) upload(ctx context.Context, group string, m *post.Media, alive publish.Save) error {
 	file, err := p.config.Media.Ready(ctx, *m, &p.rules.Limits.Media)
 	if err != nil {
 		return err
@@ -242,7 +242,7 @@ func (p *Publisher) upload(ctx context.Context, group string, m *post.Media) err
 		return err
 	}
 	// The place is another host's, so the key does not go there.
-	a, err = p.client.Do(ctx, publish.Request{Method: http.MethodPut, URL: place.URL, Type: file.Type, Stream: file, Size: file.Size})
+	a, err = p.client.Do(ctx, publish.Request{Method: http.MethodPut, URL: place.URL, Type: file.Type, Stream: file, Size: file.Size, Alive: alive})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,13 @@
 // are made of: the ways to misbehave ([Fault]) and a network that is a function
 // call ([Transport]).
 //
+// A post is never given to two publishers at once: that is up to the store, which
+// fences a lease that is over before any call is made. The tests of package dispatch
+// show it on a real store (TestP2_WorkersOfOneStoreSendEachPostOnce,
+// TestP2_TheSecondOfTwoWorkersIsRefused). What is left to publishers is tested here:
+// that different posts at the same time are nothing to each other, and that one
+// whose checkpoint is refused sends nothing more.
+//
 // It knows no platform. Start reading at [Subject].
 package publishtest
 
@@ -38,12 +45,19 @@ type Looker interface {
 // A Subject is one publisher with the platform it talks to.
 type Subject struct {
 	Publisher  Publisher
-	Again      func() Publisher // the same, of a process that has started anew
+	Again      func() Publisher // the same, of a process that has started anew, or of another connection with the same credentials
 	Connection post.ConnectionID
 	Arrange    func(f Fault)   // how the platform treats the next call that publishes, and with None, all after it
 	Live       func() []string // the texts that are live, oldest first, each as often as it is
 	Shown      func() string   // all that was written anywhere by the publisher; may be nil
-	Strayed    func() bool     // whether another host than the platform's was called; may be nil
+
+	// Pictured returns the names of the pictures that are live with a text. The
+	// publisher takes its media from [Pictures] then. nil where no post of the suite
+	// has pictures of its own.
+	Pictured func(text string) []string
+
+	Crawl   func(on bool) // files go out slowly, see [Transport]; may be nil
+	Strayed func() bool   // whether another host than the platform's was called; may be nil
 }
 
 // Canary is the credential that subjects are to be given. It must not be seen
@@ -79,6 +93,8 @@ func Run(t *testing.T, s Suite) {
 		{"content that says nothing is refused before it is sent", testEmpty},
 		{"the credentials are checked", testCheck},
 		{"TestP2 a thread survives each fault at each part", testThread},
+		{"TestP2 many workers publish each post once", testWorkers},
+		{"a file may take as long as it gets on", testCrawl},
 		{"a thread whose progress cannot be saved stops", testUnsaved},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -109,16 +125,34 @@ func Run(t *testing.T, s Suite) {
 			synctest.Test(t, func(t *testing.T) { testKilled(t, newSubject(t, &s), f) })
 		})
 	}
-	t.Run("TestP2 killed at each checkpoint", func(t *testing.T) {
-		t.Parallel()
-		for at, more := 1, true; more; at++ {
-			more = false // should the test be skipped
-			synctest.Test(t, func(t *testing.T) { more = testKilledAt(t, &s, newSubject(t, &s), at) })
-			if more {
-				points.Add(1)
+	for _, test := range []struct {
+		name string
+		at   func(t *testing.T, s *Suite, u *Subject, at int) (met bool)
+	}{
+		{"TestP2 killed at each checkpoint", testKilledAt},
+		{"TestP2 a worker whose lease is over sends nothing more", testFencedAt},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			for at, more := 1, true; more; at++ {
+				more = false // should the test be skipped
+				synctest.Test(t, func(t *testing.T) { more = test.at(t, &s, newSubject(t, &s), at) })
+				if more {
+					points.Add(1)
+				}
 			}
-		}
-	})
+		})
+	}
+	for _, f := range []Fault{Throttle, Broken, BrokenLate, Lost} {
+		t.Run("TestP2 many workers, and one meets: "+f.String(), func(t *testing.T) {
+			t.Parallel()
+			if slices.Contains(s.Cannot, f) {
+				t.Skip("the platform cannot do this")
+			}
+			points.Add(1)
+			synctest.Test(t, func(t *testing.T) { testWorkersMeet(t, &s, newSubject(t, &s), f) })
+		})
+	}
 }
 
 // newSubject makes a subject and has what it shows searched for the canary at
@@ -157,6 +191,8 @@ type call struct {
 	killAt  int  // the save after which the process dies, from 1; 0 for none
 	failAt  int  // the save that fails, from 1; 0 for none
 	refused bool // a save has failed
+
+	liveThen int // how many were live when it failed
 }
 
 var machine = [5]byte{1, 2, 3, 4, 5}
@@ -177,7 +213,7 @@ func newCall(t *testing.T, u *Subject, text string) *call {
 func (c *call) save(parts []post.Part, state []byte) error {
 	c.saves++
 	if c.saves == c.failAt {
-		c.refused = true
+		c.refused, c.liveThen = true, len(c.u.Live())
 		return errors.New("the disk is full")
 	}
 	if c.refused {
@@ -199,6 +235,7 @@ func (c *call) save(parts []post.Part, state []byte) error {
 // with what is live, and shows no secret.
 func (c *call) send() (post.Receipt, *post.Failure) {
 	c.t.Helper()
+	c.d.Again = c.d.Post.Attempts > 0
 	c.d.Post.Attempts++
 	c.d.Post.BegunAt = time.Now().UTC()
 	before := len(c.u.Live())
@@ -459,6 +496,7 @@ func testKilledAt(t *testing.T, s *Suite, u *Subject, at int) (met bool) {
 		text = threadText()
 	}
 	c := newCall(t, u, text)
+	c.illustrate(0)
 	c.d.Post.Attempts, c.killAt = 1, at
 	ended := make(chan struct{})
 	go func() {
@@ -473,11 +511,14 @@ func testKilledAt(t *testing.T, s *Suite, u *Subject, at int) (met bool) {
 	return met
 }
 
-// threadText is five posts of 280 long, in words that are all different.
-func threadText() string {
+// threadText is five posts of 280 long.
+func threadText() string { return wordsOf("word", 170) }
+
+// wordsOf is n words that are all different.
+func wordsOf(word string, n int) string {
 	var b strings.Builder
-	for i := range 170 {
-		fmt.Fprintf(&b, "word%03d ", i)
+	for i := range n {
+		fmt.Fprintf(&b, "%s%03d ", word, i)
 	}
 	return strings.TrimSpace(b.String())
 }
@@ -517,6 +558,33 @@ func testThread(t *testing.T, s *Suite, u *Subject) {
 			t.Errorf("part %d is %q, want %q, with an id", i, text, parts[i].Text)
 		}
 	}
+}
+
+// callTimeout is how long a dispatcher waits for a send, from its last save.
+const callTimeout = 20 * time.Second
+
+// testCrawl: a line so slow that a file takes longer than a send may without a sign
+// of life.
+func testCrawl(t *testing.T, _ *Suite, u *Subject) {
+	if u.Crawl == nil {
+		t.Skip("the platform is sent no files")
+	}
+	c := newCall(t, u, "on a slow line")
+	c.illustrate(0)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	timer := time.AfterFunc(callTimeout, func() { cancel(context.DeadlineExceeded) })
+	defer timer.Stop()
+	u.Crawl(true)
+	_, err := u.Publisher.Publish(ctx, c.d, func(parts []post.Part, state []byte) error {
+		timer.Reset(callTimeout)
+		return c.save(parts, state)
+	})
+	u.Crawl(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.wantLive(1)
 }
 
 func testUnsaved(t *testing.T, s *Suite, u *Subject) {

@@ -9,8 +9,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // A Transport answers requests with a handler instead of a network, so that a
@@ -23,6 +25,7 @@ type Transport struct {
 	Down    atomic.Bool // refuses connections
 	Strayed atomic.Int64
 	Calls   atomic.Int64 // requests that reached the handler
+	Crawls  atomic.Bool  // sends files in crawlSteps, each after crawlFor
 }
 
 // Arrange returns how a [Subject] on the network t arranges a fault: Unreachable is
@@ -57,7 +60,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	t.Calls.Add(1)
 	w := &recorder{header: http.Header{}, done: make(chan struct{})}
-	go w.serve(t.Handler, r)
+	go w.serve(t.Handler, r, t.Crawls.Load())
 	select {
 	case <-w.done:
 		return w.response(r)
@@ -76,7 +79,7 @@ type recorder struct {
 	done    chan struct{}
 }
 
-func (w *recorder) serve(h http.Handler, r *http.Request) {
+func (w *recorder) serve(h http.Handler, r *http.Request, crawl bool) {
 	defer close(w.done)
 	defer func() {
 		if v := recover(); v != nil {
@@ -91,8 +94,51 @@ func (w *recorder) serve(h http.Handler, r *http.Request) {
 		r2.Body = http.NoBody
 	}
 	r2.RequestURI = r.URL.RequestURI()
+	if crawl && isFile(r.Header.Get("Content-Type")) {
+		r2.Body = &crawler{ctx: r.Context(), from: r2.Body, step: r.ContentLength/crawlSteps + 1}
+	}
 	h.ServeHTTP(w, r2)
 }
+
+// How slow a line is that crawls: a file takes longer than any one call may.
+const (
+	crawlSteps = 10
+	crawlFor   = 6 * time.Second
+)
+
+// isFile reports whether a body of such a type is, or holds, a file.
+func isFile(kind string) bool {
+	kind, _, _ = strings.Cut(kind, ";")
+	return kind != "" && kind != "application/json" && kind != "application/x-www-form-urlencoded"
+}
+
+// crawler is a body on a slow line.
+type crawler struct {
+	ctx  context.Context
+	from io.ReadCloser
+	step int64 // bytes
+	due  int64 // of the step
+}
+
+// Read waits before each step.
+func (c *crawler) Read(p []byte) (int, error) {
+	if c.due == 0 {
+		timer := time.NewTimer(crawlFor)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-c.ctx.Done():
+			return 0, context.Cause(c.ctx)
+		}
+		c.due = c.step
+	}
+	n, err := c.from.Read(p[:min(int64(len(p)), c.due)])
+	c.due -= int64(n)
+	return n, err
+}
+
+// Close closes the body.
+func (c *crawler) Close() error { return c.from.Close() }
 
 // Header returns the header to be sent.
 func (w *recorder) Header() http.Header { return w.header }

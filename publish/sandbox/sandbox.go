@@ -103,7 +103,13 @@ func (p *Publisher) Validate(c *post.Content) []post.Problem { return p.rules.Va
 // Check reports whether the outbox can be written to.
 func (p *Publisher) Check(context.Context) (post.Identity, error) {
 	name := ".check-" + folderName(string(p.config.Connection))
-	if err := errors.Join(p.root.WriteFile(name, nil, 0o666), p.root.Remove(name)); err != nil {
+	err := p.root.WriteFile(name, nil, 0o666)
+	if err == nil {
+		if err = p.root.Remove(name); errors.Is(err, os.ErrNotExist) {
+			err = nil // another check at the same time has removed it
+		}
+	}
+	if err != nil {
 		return post.Identity{}, unwritten(err)
 	}
 	return post.Identity{Username: p.config.Connection.Raw(), DisplayName: "sandbox of " + p.rules.Limits.Name, ProfileURL: p.fileURL("")}, nil

@@ -155,7 +155,7 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 		} else {
 			c.message(part, &s)
 		}
-		return p.send(ctx, c)
+		return p.send(ctx, c, save)
 	})
 }
 
@@ -193,12 +193,13 @@ type answer struct {
 
 // send makes a call that publishes, a second time only when the first was refused
 // because the chat has moved.
-func (p *Publisher) send(ctx context.Context, c *call) (post.Receipt, error) {
+func (p *Publisher) send(ctx context.Context, c *call, alive publish.Save) (post.Receipt, error) {
 	for again := false; ; again = true {
 		r, err := c.request(p.currentChat())
 		if err != nil {
 			return post.Receipt{}, err
 		}
+		r.Alive = alive
 		a, err := p.do(ctx, r)
 		if err != nil {
 			return post.Receipt{}, err

@@ -84,6 +84,9 @@ type settings struct {
 // viewers are who may see a film.
 var viewers = []string{"PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "FOLLOWER_OF_CREATOR", "SELF_ONLY"}
 
+// errNoViewer is in the contract's words (CONTRACT §6.1).
+var errNoViewer = errors.New("TikTok requires selecting who can view your post")
+
 func settingsOf(c *post.Content) (settings, error) {
 	all := struct {
 		TikTok settings `json:"tiktok"`
@@ -96,7 +99,7 @@ func settingsOf(c *post.Content) (settings, error) {
 	s := all.TikTok
 	switch {
 	case s.ViewerSetting == "":
-		return s, errors.New("viewerSetting: TikTok requires selecting who can view your post")
+		return s, errNoViewer
 	case !slices.Contains(viewers, s.ViewerSetting):
 		return s, fmt.Errorf("viewerSetting one of %s, not %q", strings.Join(viewers, ", "), s.ViewerSetting)
 	case s.CommercialContent && !s.BrandOrganic && !s.BrandedContent:
@@ -121,9 +124,11 @@ func off(allow, disable *bool, on bool) bool {
 func (p *Publisher) Validate(c *post.Content) []post.Problem {
 	problems := p.rules.Validate(c)
 	if _, err := settingsOf(c); err != nil {
-		problems = append(problems, post.Problem{
-			Platform: "tiktok", Field: "platform_settings", Code: publish.CodeSettingInvalid, Want: err.Error(), Hint: "correct it, or take it out",
-		})
+		code, hint := publish.CodeSettingInvalid, "correct it, or take it out"
+		if errors.Is(err, errNoViewer) {
+			code, hint = publish.CodeSettingMissing, "give viewerSetting"
+		}
+		problems = append(problems, post.Problem{Platform: "tiktok", Field: "platform_settings", Code: code, Want: err.Error(), Hint: hint})
 	}
 	return problems
 }
@@ -182,7 +187,7 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 			return post.Receipt{}, err
 		}
 	}
-	if err := p.upload(ctx, st.Upload, film); err != nil {
+	if err := p.upload(ctx, st.Upload, film, save); err != nil {
 		return post.Receipt{}, err
 	}
 	return p.wait(ctx, st.ID)
@@ -240,7 +245,7 @@ func chunksOf(size int64) (chunk, chunks int64) {
 
 // upload sends the bytes. Before the last chunk nothing can be live; after it the
 // film may be, whatever the answer says.
-func (p *Publisher) upload(ctx context.Context, to string, film *publish.MediaFile) error {
+func (p *Publisher) upload(ctx context.Context, to string, film *publish.MediaFile, alive publish.Save) error {
 	chunk, chunks := chunksOf(film.Size)
 	for i := range chunks {
 		first := i * chunk
@@ -249,16 +254,19 @@ func (p *Publisher) upload(ctx context.Context, to string, film *publish.MediaFi
 			last = film.Size - 1
 		}
 		a, err := p.client.Do(ctx, publish.Request{
-			Method: http.MethodPut, URL: to, Type: film.Type, Stream: io.NewSectionReader(film, first, last-first+1), Size: last - first + 1,
+			Method: http.MethodPut, URL: to, Type: film.Type, Stream: io.NewSectionReader(film, first, last-first+1), Size: last - first + 1, Alive: alive,
 			Header: http.Header{"Content-Range": {fmt.Sprintf("bytes %d-%d/%d", first, last, film.Size)}},
 		})
 		if err == nil && (a.Status < 200 || a.Status > 299) {
 			err = p.client.Refusal(a)
 		}
-		if err != nil && i < chunks-1 {
+		switch {
+		case i == chunks-1:
+			return err
+		case err != nil:
 			return publish.Unsent(err)
 		}
-		if err != nil {
+		if err := publish.StillAlive(alive); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -78,6 +79,7 @@ func TestSuite(t *testing.T) {
 					return filmed{p}
 				},
 				Publisher: filmed{p}, Connection: connection, Live: server.Titles,
+				Crawl:   transport.Crawls.Store,
 				Strayed: func() bool { return transport.Strayed.Load() > 0 },
 				Arrange: transport.Arrange(server.Next),
 			}
@@ -179,10 +181,15 @@ func TestFilmsThatTikTokDoesNotPublish(t *testing.T) {
 func TestSettingsThatCannotWork(t *testing.T) {
 	t.Parallel()
 	p, _ := publisher(t, &tiktoktest.Server{})
-	for _, s := range []string{`{"tiktok":{"viewerSetting":""}}`, `{"tiktok":{"viewerSetting":"ALL"}}`, `{"tiktok":{"commercialContent":true}}`, `[]`} {
+	for s, code := range map[string]string{
+		`{"tiktok":{"viewerSetting":""}}`:       publish.CodeSettingMissing, // CONTRACT §6.1
+		`{"tiktok":{"viewerSetting":"ALL"}}`:    publish.CodeSettingInvalid,
+		`{"tiktok":{"commercialContent":true}}`: publish.CodeSettingInvalid,
+		`[]`:                                    publish.CodeSettingInvalid,
+	} {
 		c := delivery(post.Content{Text: "look", Settings: []byte(s)}).Content
-		if !post.HasErrors(p.Validate(&c)) {
-			t.Errorf("%s has no problem", s)
+		if !slices.ContainsFunc(p.Validate(&c), func(p post.Problem) bool { return p.Field == "platform_settings" && p.Code == code }) {
+			t.Errorf("%s has no problem %s", s, code)
 		}
 	}
 }

@@ -150,7 +150,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 				fmt.Fprintf(w, `{"type":%q,"title":"x","detail":%q,"status":%d}`, c.kind, c.detail, c.status)
 			}), bearer)
 			d := delivery("hello")
-			d.Post.Attempts = c.attempts
+			d.Post.Attempts, d.Again = c.attempts, c.attempts > 1
 			_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 			f, ok := err.(*post.Failure)
 			if !ok || f.Class != c.class || f.Sent != c.sent || f.Scope != c.scope || !strings.Contains(f.Message, c.detail) {

@@ -151,7 +151,7 @@ func (p *Publisher) tweet(ctx context.Context, d *post.Delivery, at int, t *newT
 	if a.Status < 200 || a.Status > 299 {
 		f := p.refusal(a)
 		switch {
-		case duplicate(a) && d.Post.Attempts > 1:
+		case duplicate(a) && d.Again:
 			// An earlier attempt may have made it live: only a look can tell.
 			f.Class, f.Sent = post.ClassServer, post.SentMaybe
 		case f.Class == post.ClassInvalid && at == 0 && up.Reused:

@@ -46,8 +46,19 @@ func publisher(t *testing.T, handler http.Handler, with ...func(*twitter.Config)
 	return p, transport
 }
 
+// pictures gives a publisher the pictures of the suite.
+func pictures(t *testing.T) func(*twitter.Config) {
+	t.Helper()
+	room, err := publish.NewMediaRoom(publishtest.Pictures(t), publish.Guard{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(c *twitter.Config) { c.Media = room }
+}
+
 func TestSuite(t *testing.T) {
 	t.Parallel()
+	pictures := pictures(t)
 	for name, credentials := range map[string]func(*twitter.Config){"OAuth 2": bearer, "OAuth 1.0a": keys} {
 		for kind, duplicates := range map[string]bool{"refuses a duplicate": false, "takes a duplicate": true} {
 			t.Run(name+" "+kind, func(t *testing.T) {
@@ -56,13 +67,24 @@ func TestSuite(t *testing.T) {
 					Threads: true,
 					New: func(t *testing.T) *publishtest.Subject {
 						server := &twittertest.Server{Token: publishtest.Canary, Duplicates: duplicates}
-						p, transport := publisher(t, publishtest.NewSpec(t, "x.openapi.json", server), credentials)
+						p, transport := publisher(t, publishtest.NewSpec(t, "x.openapi.json", server), credentials, pictures)
 						return &publishtest.Subject{
 							Again: func() publishtest.Publisher {
-								p, _ := publisher(t, publishtest.NewSpec(t, "x.openapi.json", server), credentials)
+								p, _ := publisher(t, publishtest.NewSpec(t, "x.openapi.json", server), credentials, pictures)
 								return p
 							},
 							Publisher: p, Connection: connection, Live: server.Texts,
+							Pictured: func(text string) (names []string) {
+								for _, tweet := range server.Ledger() {
+									for _, id := range tweet.Media {
+										if tweet.Text == text {
+											names = append(names, publishtest.PictureIn(server.Medium(id).Content))
+										}
+									}
+								}
+								return names
+							},
+							Crawl:   transport.Crawls.Store,
 							Strayed: func() bool { return transport.Strayed.Load() > 0 },
 							Arrange: transport.Arrange(server.Next),
 						}

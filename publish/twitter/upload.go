@@ -53,7 +53,7 @@ type mediaAnswer struct {
 }
 
 // bytes sends a file in chunks.
-func (u *upload) bytes(ctx context.Context, m *post.Media) (publish.Upload, error) {
+func (u *upload) bytes(ctx context.Context, m *post.Media, alive publish.Save) (publish.Upload, error) {
 	file, err := u.p.config.Media.Ready(ctx, *m, &u.p.rules.Limits.Media)
 	if err != nil {
 		return publish.Upload{}, err
@@ -75,9 +75,12 @@ func (u *upload) bytes(ctx context.Context, m *post.Media) (publish.Upload, erro
 		form := publish.NewForm()
 		form.Field("segment_index", strconv.Itoa(segment))
 		form.Chunk("media", file.Name, "application/octet-stream", io.LimitReader(file, size), size)
-		r := publish.Request{Method: http.MethodPost, URL: base + "/append"}
+		r := publish.Request{Method: http.MethodPost, URL: base + "/append", Alive: alive}
 		form.Send(&r)
 		if _, err := u.ask(ctx, r, file.Name); err != nil {
+			return publish.Upload{}, err
+		}
+		if err := publish.StillAlive(alive); err != nil {
 			return publish.Upload{}, err
 		}
 		left -= size

@@ -118,6 +118,7 @@ func subject(t *testing.T, idempotent bool) (*publishtest.Subject, *receiver) {
 	})
 	return &publishtest.Subject{
 		Again: again, Publisher: again(), Connection: connection, Live: r.live,
+		Crawl:   transport.Crawls.Store,
 		Strayed: func() bool { return transport.Strayed.Load() > 0 },
 		Arrange: func(f publishtest.Fault) {
 			transport.Down.Store(f == publishtest.Unreachable)

@@ -21,7 +21,7 @@ type file struct {
 }
 
 // upload puts one file into the media library.
-func (p *Publisher) upload(ctx context.Context, m *post.Media) (publish.Upload, error) {
+func (p *Publisher) upload(ctx context.Context, m *post.Media, alive publish.Save) (publish.Upload, error) {
 	ready, err := p.config.Media.Ready(ctx, *m, &p.rules.Limits.Media)
 	if err != nil {
 		return publish.Upload{}, err
@@ -29,7 +29,7 @@ func (p *Publisher) upload(ctx context.Context, m *post.Media) (publish.Upload, 
 	defer ready.Close()
 	var made file
 	a, err := p.call(ctx, publish.Request{
-		Method: http.MethodPost, Type: ready.Type, Stream: ready, Size: ready.Size,
+		Method: http.MethodPost, Type: ready.Type, Stream: ready, Size: ready.Size, Alive: alive,
 		Header: http.Header{"Content-Disposition": {disposition(ready.Name)}},
 	}, "/wp/v2/media", url.Values{"_fields": {"id"}}, &made)
 	if err == nil && made.ID == 0 {

@@ -122,7 +122,7 @@ func (r *remotePost) receipt() post.Receipt {
 
 // Publish uploads d's media, as far as an earlier attempt has not, and posts.
 func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.Save) (post.Receipt, error) {
-	if d.Post.Attempts > 1 {
+	if d.Again {
 		found, err := p.Lookup(ctx, d)
 		if err != nil {
 			return post.Receipt{}, publish.Unsent(err)

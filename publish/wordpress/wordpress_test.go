@@ -42,8 +42,19 @@ func publisher(t *testing.T, handler http.Handler, with ...func(*wordpress.Confi
 	return p, transport
 }
 
+// pictures gives a publisher the pictures of the suite.
+func pictures(t *testing.T) func(*wordpress.Config) {
+	t.Helper()
+	room, err := publish.NewMediaRoom(publishtest.Pictures(t), publish.Guard{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(c *wordpress.Config) { c.Media = room }
+}
+
 func TestSuite(t *testing.T) {
 	t.Parallel()
+	pictures := pictures(t)
 	for name, plain := range map[string]bool{"pretty permalinks": false, "plain permalinks": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -51,10 +62,10 @@ func TestSuite(t *testing.T) {
 				Knows: true, // by the slug
 				New: func(t *testing.T) *publishtest.Subject {
 					server := &wordpresstest.Server{Password: publishtest.Canary, Plain: plain}
-					p, transport := publisher(t, server)
+					p, transport := publisher(t, server, pictures)
 					return &publishtest.Subject{
 						Again: func() publishtest.Publisher {
-							p, _ := publisher(t, server)
+							p, _ := publisher(t, server, pictures)
 							return p
 						},
 						Publisher: p, Connection: connection, Live: func() []string {
@@ -64,6 +75,17 @@ func TestSuite(t *testing.T) {
 							}
 							return out
 						},
+						Pictured: func(text string) (names []string) {
+							for _, l := range server.Ledger() {
+								for _, f := range server.Library() {
+									if l.Text() == text && f.ID == l.Featured {
+										names = append(names, publishtest.PictureIn(f.Content))
+									}
+								}
+							}
+							return names
+						},
+						Crawl:   transport.Crawls.Store,
 						Strayed: func() bool { return transport.Strayed.Load() > 0 },
 						Arrange: transport.Arrange(server.Next),
 					}
@@ -159,7 +181,7 @@ func TestP2_EveryFurtherAttemptLooksFirst(t *testing.T) {
 	if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
 		t.Fatal("a lost answer is no failure")
 	}
-	d.Post.Attempts = 2
+	d.Again = true // its attempts may count from one: a person had it tried again
 	r, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 	if err != nil || r.RemoteID != "1" || !r.Found || len(server.Ledger()) != 1 {
 		t.Errorf("got %+v, %v, and live are %+v", r, err, server.Ledger())

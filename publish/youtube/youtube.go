@@ -34,7 +34,7 @@ type Config struct {
 	ForKids    bool               // films are made for children
 	API        string             // [API] when ""
 	Media      *publish.MediaRoom // gives the films
-	Timeout    time.Duration      // of one call, 30 min when 0: a film goes in one
+	Timeout    time.Duration      // of one call, or without progress of a film; 60 s when 0
 	Now        func() time.Time   // time.Now when nil
 	Transport  http.RoundTripper  // instead of the network, for tests
 }
@@ -54,9 +54,6 @@ func New(c Config) (*Publisher, error) {
 	}
 	if c.Category == "" {
 		c.Category = "22"
-	}
-	if c.Timeout == 0 {
-		c.Timeout = 30 * time.Minute
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -222,7 +219,7 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 			return post.Receipt{}, err
 		}
 	}
-	return p.send(ctx, st.Session, film, from)
+	return p.send(ctx, st.Session, film, from, save)
 }
 
 // begin asks for an upload. Nothing is published before the bytes are there.
@@ -266,9 +263,9 @@ const statusResume = http.StatusPermanentRedirect // 308, "Resume Incomplete"
 
 // send uploads the film from a byte on. The address may turn the last byte into a
 // film, whatever the answer says.
-func (p *Publisher) send(ctx context.Context, session string, film *publish.MediaFile, from int64) (post.Receipt, error) {
+func (p *Publisher) send(ctx context.Context, session string, film *publish.MediaFile, from int64, alive publish.Save) (post.Receipt, error) {
 	a, err := p.client.DoAs(ctx, p.config.Tokens, publish.Request{
-		Method: http.MethodPut, URL: session, Type: film.Type, Stream: io.NewSectionReader(film, from, film.Size-from), Size: film.Size - from,
+		Method: http.MethodPut, URL: session, Type: film.Type, Stream: io.NewSectionReader(film, from, film.Size-from), Size: film.Size - from, Alive: alive,
 		Header: http.Header{"Content-Range": {fmt.Sprintf("bytes %d-%d/%d", from, film.Size-1, film.Size)}},
 	})
 	if err != nil {

@@ -77,6 +77,7 @@ func TestSuite(t *testing.T) {
 					return filmed{p}
 				},
 				Publisher: filmed{p}, Connection: connection, Live: server.Descriptions,
+				Crawl:   transport.Crawls.Store,
 				Strayed: func() bool { return transport.Strayed.Load() > 0 },
 				Arrange: transport.Arrange(server.Next),
 			}

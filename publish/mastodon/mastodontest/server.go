@@ -268,7 +268,11 @@ func (s *Server) publish(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, id := range in.MediaIDs {
 		m := s.media[id]
-		if m == nil || m.attached || m.asked < s.Processing {
+		if m != nil && m.attached {
+			fail(w, http.StatusBadRequest, "Bad Request: media already attached to status")
+			return
+		}
+		if m == nil || m.asked < s.Processing {
 			fail(w, http.StatusUnprocessableEntity, "Validation failed: Media attachments are not there")
 			return
 		}

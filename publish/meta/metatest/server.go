@@ -144,9 +144,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "":
 		s.object(w, id)
 	case "comments":
-		s.list(w, s.comments, id, r)
+		s.list(w, s.Comments(), id, r)
 	case "feed", "videos", "media", "threads", "replies":
-		s.list(w, s.entries, "", r)
+		s.list(w, s.Ledger(), "", r)
 	default:
 		refuse(w, 100, 33, "Unsupported get request")
 	}
