@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"slices"
 	"time"
 
 	"github.com/postroom/postroom/limits"
@@ -182,45 +183,64 @@ func (pl *planner) spread(q *quota) {
 	b := newBoard(pl.rules, pl.taken, pl.shut(), pl.sets)
 	soon := soonest(pl.now, pl.rules.Lead)
 	shift := int(max(0, pl.rules.MaxShift) / time.Minute)
-	for _, key := range pl.order {
-		i := uint32(key)
-		it, s := &pl.items[i], &pl.slots[i]
-		if s.Verdict == Rejected {
-			continue
-		}
-		want, why := minuteOf(it.At), Why(0)
-		if want < soon {
-			want, why = soon, pl.early(it.At)
-		}
-		if pl.quiet.has(want) {
-			want, why = pl.quiet.after(want), why|WhyShut
-		}
-		limit := min(want+shift, lastMinute-b.reach(it.Set))
-		fresh := Slot{Verdict: Placed, Why: why}
-		switch m := b.find(it.Set, want, limit); {
-		case want > limit:
-			fresh = Slot{Verdict: Held, Why: WhyRange}
-		case pl.black.has(want):
-			fresh = Slot{Verdict: Held, Why: why | WhyShut}
-		case m > limit:
-			fresh.Verdict = Held
-			of, conn := b.why(it.Set, limit)
-			fresh.Why, fresh.blocker = why|of, conn
-		default:
-			fresh.At = int64(m) * 60
-			if m > want {
-				of, conn := b.why(it.Set, m-1)
-				fresh.Why, fresh.blocker, fresh.Shift = why|of, conn, uint32(m-want)
-			}
-		}
-		if q != nil {
-			fresh = q.move(it.Set, *s, fresh)
-		}
-		if fresh.Verdict == Placed {
-			b.place(it.Set, want, int(fresh.At/60))
-		}
-		*s = fresh
+	// In order of time, items lie anywhere. What is known of a few is fetched
+	// together: one after the other, each would be waited for.
+	var known [64]struct {
+		set uint32
+		out bool
 	}
+	for batch := range slices.Chunk(pl.order, len(known)) {
+		for k, key := range batch {
+			i := uint32(key)
+			known[k].set, known[k].out = pl.items[i].Set, pl.slots[i].Verdict == Rejected
+		}
+		for k, key := range batch {
+			if known[k].out {
+				continue
+			}
+			set, asked, s := known[k].set, int64(key>>32), &pl.slots[uint32(key)]
+			want, fresh := pl.fit(b, set, asked, soon, shift)
+			if q != nil {
+				fresh = q.move(set, *s, fresh)
+			}
+			if fresh.Verdict == Placed {
+				b.place(set, want, int(fresh.At/60))
+			}
+			*s = fresh
+		}
+	}
+}
+
+// fit looks on the board for the place of an item that asks for a time, in Unix
+// seconds, and returns the minute it wants and the slot it gets. Nothing goes out
+// before the minute soon, and nothing moves by more than shift minutes.
+func (pl *planner) fit(b *board, set uint32, asked int64, soon, shift int) (want int, fresh Slot) {
+	want, why := minuteOf(asked), Why(0)
+	if want < soon {
+		want, why = soon, pl.early(asked)
+	}
+	if pl.quiet.has(want) {
+		want, why = pl.quiet.after(want), why|WhyShut
+	}
+	limit := min(want+shift, lastMinute-b.reach(set))
+	fresh = Slot{Verdict: Placed, Why: why}
+	switch m := b.find(set, want, limit); {
+	case want > limit:
+		fresh = Slot{Verdict: Held, Why: WhyRange}
+	case pl.black.has(want):
+		fresh = Slot{Verdict: Held, Why: why | WhyShut}
+	case m > limit:
+		fresh.Verdict = Held
+		of, conn := b.why(set, limit)
+		fresh.Why, fresh.blocker = why|of, conn
+	default:
+		fresh.At = int64(m) * 60
+		if m > want {
+			of, conn := b.why(set, m-1)
+			fresh.Why, fresh.blocker, fresh.Shift = why|of, conn, uint32(m-want)
+		}
+	}
+	return want, fresh
 }
 
 // readmit gives quota that was given back to items that had been refused, in the
