@@ -73,14 +73,14 @@ func (s *Store) ahead(ctx context.Context, entries []openEntry, fn func(g *post.
 // post's last attempt ended with is left alone.
 func (s *Store) Risk(ctx context.Context, risks []post.Risk) error {
 	for some := range slices.Chunk(risks, aheadAtOnce) {
-		err := s.update(ctx, s.change(func(c *change) error {
+		err := s.update(ctx, func(c *change) error {
 			for i := range some {
 				if err := c.risk(&some[i]); err != nil {
 					return err
 				}
 			}
 			return nil
-		}))
+		})
 		if err != nil {
 			return err
 		}

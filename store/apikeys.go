@@ -41,8 +41,8 @@ func (s *Store) AddAPIKey(ctx context.Context, k post.APIKey, most int) error {
 	if k.CreatedAt.IsZero() {
 		k.CreatedAt = s.now()
 	}
-	return s.update(ctx, func(tx *bolt.Tx) error {
-		b, active := tx.Bucket(bucketAPIKeys), 0
+	return s.update(ctx, func(c *change) error {
+		b, active := c.Bucket(bucketAPIKeys), 0
 		if b.Get([]byte(k.ID)) != nil {
 			return fmt.Errorf("api key %s: %w", k.ID, post.ErrDuplicate)
 		}
@@ -59,7 +59,7 @@ func (s *Store) AddAPIKey(ctx context.Context, k post.APIKey, most int) error {
 		if active >= most {
 			return fmt.Errorf("%d keys are in use: %w", active, post.ErrFull)
 		}
-		return putAPIKey(tx, k)
+		return putAPIKey(c.Tx, k)
 	})
 }
 
@@ -94,8 +94,8 @@ func (s *Store) APIKeys(ctx context.Context, account post.AccountID) (keys []pos
 // RevokeAPIKey ends a key for good. It is kept, to be listed. Revoking it again
 // changes nothing.
 func (s *Store) RevokeAPIKey(ctx context.Context, id string) (k post.APIKey, err error) {
-	err = s.update(ctx, func(tx *bolt.Tx) error {
-		v := tx.Bucket(bucketAPIKeys).Get([]byte(id))
+	err = s.update(ctx, func(c *change) error {
+		v := c.Bucket(bucketAPIKeys).Get([]byte(id))
 		if v == nil {
 			return fmt.Errorf("api key %s: %w", id, post.ErrNotFound)
 		}
@@ -103,7 +103,7 @@ func (s *Store) RevokeAPIKey(ctx context.Context, id string) (k post.APIKey, err
 			return err
 		}
 		k.RevokedAt = s.now().UTC().Truncate(time.Second)
-		return putAPIKey(tx, k)
+		return putAPIKey(c.Tx, k)
 	})
 	return k, err
 }

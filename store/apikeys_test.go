@@ -147,3 +147,30 @@ func TestArrangeChangesOnlyWhatWaitsWhole(t *testing.T) {
 		}
 	}
 }
+
+// A key that comes again when its time is over is a new request, and what is left of
+// the old one must not end it: sent a third time, it would make a second post.
+func TestP2_AKeyUsedAgainAfterItsTimeIsKeptAsLongAsANewOne(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	once := func(key byte) error {
+		return r.CreateOnce(t.Context(), draftGroup(), nil, "", &post.Once{Key: [32]byte{key}, KeptFor: time.Hour, Answer: func(*post.Group) []byte { return nil }})
+	}
+	for key := range byte(20) { // more than one request takes away
+		if err := once(key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.forward(time.Hour)
+	if err := once(19); err != nil {
+		t.Fatal(err)
+	}
+	for key := range byte(10) {
+		if err := once(100 + key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := once(19); !errors.Is(err, post.ErrDuplicate) {
+		t.Errorf("the same again: %v, want a duplicate", err)
+	}
+}

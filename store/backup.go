@@ -97,7 +97,7 @@ func Compact(ctx context.Context, src, dst string) error {
 		return err
 	}
 	err = writeWhole(dst, func(tmp string) error {
-		to, err := bolt.Open(tmp, 0o600, &bolt.Options{Timeout: time.Second})
+		to, err := bolt.Open(tmp, 0o600, &bolt.Options{PageSize: pageSize, Timeout: time.Second})
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,26 +14,46 @@ import (
 
 // A change is one write transaction's view of the store: it keeps the indexes,
 // counts and wake-ups true to the groups it writes.
+//
+// Many callers share one. What nearly each of them adds to is read once, kept here,
+// and written by [change.end]: those who share it write the same few keys, and to
+// look a key up is most of what a write costs. A transaction that is rolled back
+// takes its change with it, so nothing is kept of what was refused.
 type change struct {
 	*bolt.Tx
 	s       *Store
 	now     time.Time
 	touched []post.ID // the groups that were written
 	told    bool      // webhooks will be woken
+
+	conns  map[uint32]*keptConn // those that were read
+	used   map[useKey]*keptUse  // usage that was read
+	totals map[post.Status]int  // to be added to what is stored
+	dirty  map[post.ID]uint64   // to be added to what is stored
 }
 
-// change runs fn as one durable change.
-func (s *Store) change(fn func(c *change) error) func(*bolt.Tx) error {
-	return func(tx *bolt.Tx) error {
-		c := &change{Tx: tx, s: s, now: s.now()}
-		if err := fn(c); err != nil {
-			return err
-		}
-		if len(c.touched) > 0 {
-			tx.OnCommit(func() { s.rolls.touch(c.touched) })
-		}
-		return nil
+// A keptConn is a connection's record, and what of it is stored.
+type keptConn struct{ is, stored connRecord }
+
+// A keptUse is what is used, and what of it is stored.
+type keptUse struct{ is, stored int }
+
+func (s *Store) newChange(tx *bolt.Tx) *change {
+	return &change{
+		Tx: tx, s: s, now: s.now(),
+		conns: map[uint32]*keptConn{}, used: map[useKey]*keptUse{}, totals: map[post.Status]int{}, dirty: map[post.ID]uint64{},
 	}
+}
+
+// end writes what was kept.
+func (c *change) end() error {
+	if err := errors.Join(c.writeConns(), c.writeCounts()); err != nil {
+		return err
+	}
+	if len(c.touched) > 0 {
+		c.OnCommit(func() { c.s.rolls.touch(c.touched) })
+	}
+	return nil
 }
 
 // group reads a group by its id or by that of one of its posts.
@@ -55,16 +76,12 @@ func (s *Store) group(tx *bolt.Tx, id post.ID) (post.Group, error) {
 // have a post with that id. It only goes forward: see [runBlock].
 func findGroup(tx *bolt.Tx, id post.ID) (key, record []byte) {
 	c := tx.Bucket(bucketGroups).Cursor()
-	k, v := c.Seek(id[:])
-	if bytes.Equal(k, id[:]) {
-		return k, v
-	}
 	// A group and its posts are of one second, and most groups have few.
 	low := int(id[9])<<16 | int(id[10])<<8 | int(id[11])
 	for _, back := range []int{4, mostPosts} {
 		from, at := id, max(low-back, 0)
 		from[9], from[10], from[11] = byte(at>>16), byte(at>>8), byte(at)
-		for k, v := c.Seek(from[:]); k != nil && bytes.Compare(k, id[:]) < 0; k, v = c.Next() {
+		for k, v := c.Seek(from[:]); k != nil && bytes.Compare(k, id[:]) <= 0; k, v = c.Next() {
 			key, record = k, v
 		}
 		if key != nil {
@@ -92,10 +109,10 @@ func hidden(tx *bolt.Tx) stageSet {
 
 func (h stageSet) has(id post.ID) bool { return h != nil && h[[5]byte(id[4:9])] }
 
-// put writes a group in place of old, which is what is stored; nil for a new one.
-// Every change of a status passes here, and only those that [post.Status.May]
-// allows.
-func (c *change) put(old, g *post.Group) error {
+// put writes a group in place of old, which is what is stored, nil for a new one,
+// and adds events to its history. Every change of a status passes here, and only
+// those that [post.Status.May] allows.
+func (c *change) put(old, g *post.Group, events ...post.LogEntry) error {
 	account, ok := c.s.names.accountNumber(g.Account)
 	if !ok {
 		return fmt.Errorf("account %s has no number", g.Account)
@@ -111,14 +128,17 @@ func (c *change) put(old, g *post.Group) error {
 	b := c.Bucket(bucketGroups)
 	b.FillPercent = ascending
 	c.touched = append(c.touched, g.ID)
-	var past []byte
+	var record, past []byte
 	if old != nil {
+		record = b.Get(g.ID[:])
 		var err error
-		if past, _, err = splitRecord(g.ID[:], b.Get(g.ID[:])); err != nil {
+		if past, _, err = splitRecord(g.ID[:], record); err != nil {
 			return err
 		}
 	}
-	if err := b.Put(g.ID[:], encodeGroup(startRecord(nil, past), g, account, conns)); err != nil {
+	past, added := c.happened(past, g.ID, events)
+	fresh := startRecord(make([]byte, 0, len(record)+growth), past, added)
+	if err := b.Put(g.ID[:], encodeGroup(fresh, g, account, conns)); err != nil {
 		return err
 	}
 	for i := range g.Posts {
@@ -136,10 +156,13 @@ func (c *change) put(old, g *post.Group) error {
 		}
 	}
 	if !g.Import.IsZero() && old != nil {
-		return c.dirty(g.Import)
+		c.dirty[g.Import]++ // its report follows
 	}
 	return nil
 }
+
+// growth is how many bytes a record is likely to gain by a change.
+const growth = 256
 
 // isWaiting reports whether a post is in the index of those that wait.
 func isWaiting(p *post.Post) bool {
@@ -203,51 +226,83 @@ func counts(p *post.Post) bool {
 // count adds n of p's kind to usage and totals.
 func (c *change) count(account, conn uint32, p *post.Post, n int) error {
 	if p.Status.Open() {
-		if err := c.use(account, conn, 0, n); err != nil {
+		if err := c.use(useKey{account, conn, 0}, n); err != nil {
 			return err
 		}
 	}
 	if counts(p) {
-		if err := c.use(account, conn, post.MonthOf(p.SlotAt), n); err != nil {
+		if err := c.use(useKey{account, conn, post.MonthOf(p.SlotAt)}, n); err != nil {
 			return err
 		}
 	}
-	return c.total(p.Status, n)
+	c.totals[p.Status] += n
+	return nil
 }
 
-// use adds n to what is used of a month, or of the active posts for month 0.
-func (c *change) use(account, conn uint32, month post.Month, n int) error {
-	b, k := c.Bucket(bucketUsage), usageKey(account, conn, month)
-	have := 0
+// A useKey is a key of usage.
+type useKey struct {
+	account, conn uint32
+	month         post.Month // 0 for what is active
+}
+
+// usage returns what is used by now.
+func (c *change) usage(k useKey) *keptUse {
+	u, ok := c.used[k]
+	if !ok {
+		u = &keptUse{}
+		if v := c.Bucket(bucketUsage).Get(usageKey(k.account, k.conn, k.month)); v != nil {
+			u.stored = int(binary.BigEndian.Uint32(v))
+		}
+		u.is = u.stored
+		c.used[k] = u
+	}
+	return u
+}
+
+// use adds n to what is used.
+func (c *change) use(k useKey, n int) error {
+	u := c.usage(k)
+	if u.is += n; u.is < 0 {
+		return fmt.Errorf("usage of connection %d, month %d: %w: below nothing", k.conn, k.month, errRecord)
+	}
+	return nil
+}
+
+// writeCounts writes usage and totals, and which imports have changed.
+func (c *change) writeCounts() error {
+	b := c.Bucket(bucketUsage)
+	for k, u := range c.used {
+		key, err := usageKey(k.account, k.conn, k.month), error(nil)
+		switch u.is {
+		case u.stored:
+		case 0:
+			err = b.Delete(key)
+		default:
+			err = b.Put(key, key4(uint32(u.is)))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for status, n := range c.totals {
+		if err := add(c.Bucket(bucketTotals), []byte{byte(status)}, int64(n)); err != nil {
+			return err
+		}
+	}
+	for imp, n := range c.dirty {
+		if err := add(c.Bucket(bucketDirty), imp[:], int64(n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add adds n to the number of eight bytes at k, which is 0 where there is none.
+func add(b *bolt.Bucket, k []byte, n int64) error {
 	if v := b.Get(k); v != nil {
-		have = int(binary.BigEndian.Uint32(v))
+		n += int64(binary.BigEndian.Uint64(v))
 	}
-	if have+n < 0 {
-		return fmt.Errorf("usage %x: %w: below nothing", k, errRecord)
-	}
-	if have+n == 0 {
-		return b.Delete(k)
-	}
-	return b.Put(k, key4(uint32(have+n)))
-}
-
-func (c *change) total(status post.Status, n int) error {
-	b, k := c.Bucket(bucketTotals), []byte{byte(status)}
-	have := int64(0)
-	if v := b.Get(k); v != nil {
-		have = int64(binary.BigEndian.Uint64(v))
-	}
-	return b.Put(k, binary.BigEndian.AppendUint64(nil, uint64(have+int64(n))))
-}
-
-// dirty notes that posts of an import changed, so that its report follows.
-func (c *change) dirty(imp post.ID) error {
-	b := c.Bucket(bucketDirty)
-	n := uint64(0)
-	if v := b.Get(imp[:]); v != nil {
-		n = binary.BigEndian.Uint64(v)
-	}
-	return b.Put(imp[:], binary.BigEndian.AppendUint64(nil, n+1))
+	return b.Put(k, binary.BigEndian.AppendUint64(nil, uint64(n)))
 }
 
 // orphanLook is how soon a connection is woken again whose last holder left posts
@@ -278,57 +333,71 @@ func wakeAt(tx *bolt.Tx, conn uint32, r *connRecord) (uint32, error) {
 	return at, nil
 }
 
-// wake keeps a connection's key in wake true.
-func (c *change) wake(conn uint32) error {
-	r, err := getConn(c.Tx, conn)
+// conn returns a connection's record as it is by now, to be read and changed.
+func (c *change) conn(n uint32) (*connRecord, error) {
+	if k, ok := c.conns[n]; ok {
+		return &k.is, nil
+	}
+	r, err := getConn(c.Tx, n)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if want, err := wakeAt(c.Tx, conn, &r); err != nil || want == r.wake {
-		return err
-	}
-	return c.putConn(conn, r)
+	k := &keptConn{r, r}
+	c.conns[n] = k
+	return &k.is, nil
 }
 
-// putConn writes a connection's record, and its key in wake.
-func (c *change) putConn(conn uint32, r connRecord) error {
-	want, err := wakeAt(c.Tx, conn, &r)
-	if err != nil {
-		return err
-	}
-	if want != r.wake {
-		b := c.Bucket(bucketWake)
-		if r.wake != 0 {
-			if err := b.Delete(wakeKey(r.wake, conn)); err != nil {
+// wake has a connection's key in wake made true at the end, for its posts have
+// changed.
+func (c *change) wake(n uint32) error {
+	_, err := c.conn(n)
+	return err
+}
+
+// writeConns writes the connections' records that have changed, and makes their
+// keys in wake true.
+func (c *change) writeConns() error {
+	wake := c.Bucket(bucketWake)
+	for n, k := range c.conns {
+		want, err := wakeAt(c.Tx, n, &k.is)
+		if err != nil {
+			return err
+		}
+		if was := k.stored.wake; want != was {
+			if was != 0 {
+				err = wake.Delete(wakeKey(was, n))
+			}
+			if want != 0 && err == nil {
+				err = wake.Put(wakeKey(want, n), nil)
+			}
+			if err != nil {
 				return err
 			}
 		}
-		if want != 0 {
-			if err := b.Put(wakeKey(want, conn), nil); err != nil {
-				return err
-			}
+		if k.is.wake = want; k.is == k.stored {
+			continue
 		}
-		r.wake = want
+		if err := putConn(c.Tx, n, k.is); err != nil {
+			return err
+		}
+		k.stored = k.is
 	}
-	return putConn(c.Tx, conn, r)
+	return nil
 }
 
 // voidLeases ends every lease: at open nobody holds one. A connection with posts
 // in flight is woken at once, to look them up.
 func (s *Store) voidLeases(tx *bolt.Tx) error {
-	c := &change{Tx: tx, s: s, now: s.now()}
+	c := s.newChange(tx)
 	for _, n := range s.names.ofAccount("") {
-		r, err := getConn(tx, n)
+		r, err := c.conn(n)
 		if err != nil {
 			return err
 		}
-		if !r.leased && !inFlight(tx, n) {
-			continue
-		}
-		r.leased, r.lookAt = false, c.now
-		if err := c.putConn(n, r); err != nil {
-			return err
+		r.setBack(c.now)
+		if r.leased || inFlight(tx, n) {
+			r.leased, r.lookAt = false, c.now
 		}
 	}
-	return nil
+	return c.end()
 }

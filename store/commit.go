@@ -14,7 +14,7 @@ var ErrClosed = errors.New("the store is closed")
 
 // A write is one caller's change, waiting for the committer.
 type write struct {
-	fn   func(*bolt.Tx) error
+	fn   func(*change) error
 	done chan error
 }
 
@@ -30,11 +30,11 @@ const (
 
 // update runs fn in a write transaction and returns when it is durable. Many
 // callers share a commit: the committer takes whatever queued while the last
-// fsync ran (STORE §7), and [Store.gather] has the rest. fn may run more than once, must not keep what the
-// transaction owns, and must not call the store.
+// fsync ran (STORE §7), and [Store.gather] has the rest. fn may run more than once,
+// must not keep what the transaction owns, and must not call the store.
 //
 // A change that was handed over is carried out even when ctx ends meanwhile.
-func (s *Store) update(ctx context.Context, fn func(*bolt.Tx) error) error {
+func (s *Store) update(ctx context.Context, fn func(*change) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -46,7 +46,17 @@ func (s *Store) update(ctx context.Context, fn func(*bolt.Tx) error) error {
 	case <-s.closing:
 		return ErrClosed
 	}
-	return <-w.done
+	select {
+	case err := <-w.done:
+		return err
+	case <-s.committed:
+	}
+	select {
+	case err := <-w.done:
+		return err
+	default: // it came when the committer had looked for the last time
+		return ErrClosed
+	}
 }
 
 // commitLoop is the only writer. It ends when the store closes.
@@ -113,7 +123,7 @@ func (s *Store) refuseRest(err error) {
 	}
 }
 
-// errRefused rolls a batch back because one of its changes was refused.
+// errRefused rolls a batch back because of its changes, and not of the disk.
 var errRefused = errors.New("refused")
 
 // commit carries a batch out in one transaction. A change that is refused is
@@ -128,11 +138,9 @@ func (s *Store) commit(batch []*write) {
 		}
 		at, refused := 0, error(nil)
 		err := s.db.Update(func(tx *bolt.Tx) error {
-			for i, w := range batch {
-				if err := w.fn(tx); err != nil {
-					at, refused = i, err
-					return errRefused
-				}
+			at, refused = s.carryOut(tx, batch)
+			if refused != nil {
+				return errRefused
 			}
 			if s.beforeCommit != nil {
 				return s.beforeCommit()
@@ -145,15 +153,35 @@ func (s *Store) commit(batch []*write) {
 				w.done <- nil
 			}
 			return
-		case errors.Is(err, errRefused):
-			batch[at].done <- refused
-			batch = append(batch[:at:at], batch[at+1:]...)
-		default:
+		case !errors.Is(err, errRefused):
 			// What is on disk is not known now: nothing more is written, and
 			// the next start reads it (RELIABILITY §1.1, fsyncgate).
 			s.fail(fmt.Errorf("commit: %w", err))
+		case at < len(batch):
+			batch[at].done <- refused
+			batch = append(batch[:at:at], batch[at+1:]...)
+		case len(batch) == 1:
+			batch[0].done <- refused
+			return
+		default:
+			for i := range batch {
+				s.commit(batch[i : i+1 : i+1]) // whose fault it is shows
+			}
+			return
 		}
 	}
+}
+
+// carryOut makes the changes of a batch. When one is refused it says which;
+// len(batch) is what they leave to be written together.
+func (s *Store) carryOut(tx *bolt.Tx, batch []*write) (at int, refused error) {
+	c := s.newChange(tx)
+	for i, w := range batch {
+		if err := w.fn(c); err != nil {
+			return i, err
+		}
+	}
+	return len(batch), c.end()
 }
 
 // fail breaks the store for good.

@@ -46,7 +46,7 @@ func (s *Store) CreateOnce(ctx context.Context, g *post.Group, caps []post.Cap, 
 	}
 	g.UpdatedAt = g.CreatedAt
 	g.ID = s.ids.next(now, len(g.Posts))
-	event := post.LogEntry{Group: g.ID, Event: "status_changed", Error: "created as a draft", Who: who}
+	event := post.LogEntry{Event: "status_changed", Error: post.LogDraftMade, Who: who}
 	for i := range g.Posts {
 		p := &g.Posts[i]
 		p.ID, p.Group, p.Account, p.UpdatedAt = g.ID.Add(uint64(i)+1), g.ID, g.Account, g.CreatedAt
@@ -55,7 +55,7 @@ func (s *Store) CreateOnce(ctx context.Context, g *post.Group, caps []post.Cap, 
 		}
 	}
 	account, _ := s.names.accountNumber(g.Account)
-	return s.update(ctx, s.change(func(c *change) error {
+	return s.update(ctx, func(c *change) error {
 		if err := s.room(c.Tx); err != nil {
 			return err
 		}
@@ -65,11 +65,8 @@ func (s *Store) CreateOnce(ctx context.Context, g *post.Group, caps []post.Cap, 
 		if err := c.checkCaps(nil, g, caps); err != nil {
 			return err
 		}
-		if err := c.put(nil, g); err != nil {
-			return err
-		}
-		return c.log(event)
-	}))
+		return c.put(nil, g, event)
+	})
 }
 
 // settle makes a new group fit to be stored: times are whole seconds, and a post
@@ -130,7 +127,7 @@ func (c *change) checkCaps(old, g *post.Group, caps []post.Cap) error {
 // change takes more than before.
 func (s *Store) edit(ctx context.Context, id post.ID, caps []post.Cap, event post.LogEntry, fn func(c *change, old, g *post.Group, p *post.Post) (bool, error)) (post.Group, error) {
 	var out post.Group
-	err := s.update(ctx, s.change(func(c *change) error {
+	err := s.update(ctx, func(c *change) error {
 		g, err := s.group(c.Tx, id)
 		if err != nil {
 			return err
@@ -159,17 +156,13 @@ func (s *Store) edit(ctx context.Context, id post.ID, caps []post.Cap, event pos
 		if err := c.checkCaps(old, &g, caps); err != nil {
 			return err
 		}
-		if err := c.put(old, &g); err != nil {
-			return err
-		}
 		e := event
-		e.Group = g.ID
 		if id != g.ID {
-			e.Post, e.Platform = id, g.Posts[distance(g.ID, id)-1].Connection.Platform()
+			e.Post = id
 		}
 		out = g
-		return c.log(e)
-	}))
+		return c.put(old, &g, e)
+	})
 	return out, err
 }
 
@@ -203,12 +196,13 @@ func (s *Store) Approve(ctx context.Context, id post.ID, at time.Time, caps []po
 }
 
 // Arrange gives all posts of a group a status, draft or scheduled, and the time
-// at, which scheduled posts must have; zero keeps what it has. It is what the API
-// does to a group: only one whose posts all still wait can be changed. The group
-// is returned as it stands, with an error that wraps post.ErrState too.
+// at, which scheduled posts must have; zero keeps what it has. The posts keep their
+// distances. It is what the API does to a group: only one whose posts all still wait
+// can be changed. The group is returned as it stands, with an error that wraps
+// post.ErrState too.
 func (s *Store) Arrange(ctx context.Context, id post.ID, to post.Status, at time.Time, caps []post.Cap, who string) (post.Group, error) {
 	var as post.Group
-	event := post.LogEntry{Event: "status_changed", Error: "kept as a draft", Who: who}
+	event := post.LogEntry{Event: "status_changed", Error: post.LogDraftKept, Who: who}
 	if to == post.StatusScheduled {
 		event.Event, event.Error = "scheduled", ""
 	}
@@ -223,8 +217,9 @@ func (s *Store) Arrange(ctx context.Context, id post.ID, to post.Status, at time
 			return false, nil
 		}
 		if !at.IsZero() {
-			when := wholeSecond(at.UTC())
-			g.RequestedAt, g.ScheduledAt, p.DueAt, p.SlotAt = at.UTC(), when, when, when
+			g.RequestedAt, g.ScheduledAt = at.UTC(), wholeSecond(at.UTC())
+			p.SlotAt = g.ScheduledAt.Add(old.Behind(p))
+			p.DueAt = p.SlotAt
 		}
 		if to == post.StatusScheduled && p.DueAt.IsZero() {
 			return false, fmt.Errorf("post %s has no time: %w", p.ID, post.ErrState)
@@ -243,16 +238,19 @@ func (s *Store) Arrange(ctx context.Context, id post.ID, to post.Status, at time
 
 // Delete takes a group away from the API, and takes back what of it was not sent.
 // What is live stays live, and counts against the month it went out in; a call
-// that is under way ends as it ends. The record is kept: an import's report and
-// the command line still tell what became of it.
+// that is under way ends as it ends, and is the last. The record is kept: an
+// import's report and the command line still tell what became of it.
 func (s *Store) Delete(ctx context.Context, id post.ID, who string) (post.Group, error) {
 	return s.edit(ctx, id, nil, post.LogEntry{Event: "status_changed", Error: "deleted", Who: who}, func(c *change, old, g *post.Group, p *post.Post) (bool, error) {
 		if !old.DeletedAt.IsZero() {
 			return false, nil
 		}
 		g.DeletedAt = c.now
-		if p.Status.May(post.StatusCancelled) {
+		switch {
+		case p.Status.May(post.StatusCancelled):
 			p.Status, g.Held = post.StatusCancelled, ""
+		case p.Status == post.StatusProcessing:
+			p.Problem = &post.Outcome{Code: codeDeleted, Message: "it was deleted", At: c.now}
 		}
 		return true, nil
 	})
@@ -283,8 +281,8 @@ func (s *Store) schedule(ctx context.Context, id post.ID, at time.Time, caps []p
 		}
 		if id == g.ID || len(g.Posts) == 1 {
 			g.ScheduledAt = when
-			if p.Status.Editable() && !old.ScheduledAt.IsZero() && p.SlotAt.After(old.ScheduledAt) {
-				when = when.Add(p.SlotAt.Sub(old.ScheduledAt))
+			if p.Status.Editable() {
+				when = when.Add(old.Behind(p))
 			}
 		}
 		if to == post.StatusScheduled {
@@ -328,16 +326,13 @@ func (s *Store) Resume(ctx context.Context, account post.AccountID, conn post.Co
 	if !ok {
 		return fmt.Errorf("connection %s: %w", conn, post.ErrNotFound)
 	}
-	return s.update(ctx, s.change(func(c *change) error {
-		r, err := getConn(c.Tx, n)
+	return s.update(ctx, func(c *change) error {
+		r, err := c.conn(n)
 		if err != nil {
 			return err
 		}
 		r.notBefore, r.pauseWhy, r.errorsInRow = time.Time{}, "", 0
-		if err := putConn(c.Tx, n, r); err != nil {
-			return err
-		}
 		s.log.Info("connection resumed", "connection", conn, "who", who)
-		return c.wake(n)
-	}))
+		return nil
+	})
 }

@@ -109,10 +109,24 @@ func TestHistoryReadsBackAndMakesRoom(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("history\n%+v\nwant\n%+v", got, want)
 	}
+	again := must[[]post.LogEntry](t)(r.Log(t.Context(), g.ID))
+	other := group("other", start.Add(time.Minute), "twitter-1", "linkedin-2")
+	if err := r.Create(t.Context(), other, nil, "me"); err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range append(again, must[[]post.LogEntry](t)(r.Log(t.Context(), other.ID))...) {
+		if seen[e.ID] != (i < len(again)) || e.ID.Time() != e.At.Truncate(time.Second) {
+			t.Errorf("entry %d has the id %s: not the one it had, or another group's", i, e.ID)
+		}
+	}
 	for i := range 400 { // a history that goes on for ever
-		if err := r.update(t.Context(), r.change(func(c *change) error {
-			return c.log(post.LogEntry{Group: g.ID, Event: "status_changed", Error: strings.Repeat("y", 100) + strconv.Itoa(i)})
-		})); err != nil {
+		if err := r.update(t.Context(), func(c *change) error {
+			g, err := r.group(c.Tx, g.ID)
+			if err != nil {
+				return err
+			}
+			return c.put(&g, &g, post.LogEntry{Event: "status_changed", Error: strings.Repeat("y", 100) + strconv.Itoa(i)})
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"sync"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -23,7 +22,7 @@ const (
 	runEntries = 512 // entries in a block
 	keySize    = 8 + 8 + 4
 	twinSize   = 8 + 4
-	runsAtOnce = 200 // blocks in one commit
+	runsAtOnce = 800 // blocks in one commit
 )
 
 type keyEntry struct {
@@ -73,24 +72,12 @@ func (a twinEntry) compare(b twinEntry) int {
 	return cmp.Compare(a.row, b.row)
 }
 
-// writeRuns writes the stage's runs.
-func (t *Stage) writeRuns(ctx context.Context) error {
-	var sorting sync.WaitGroup
-	sorting.Go(func() { t.twins.sort(twinEntry.compare) })
-	t.keys.sort(keyEntry.compare)
-	sorting.Wait()
-	if err := writeRun(ctx, t, bucketKeyRuns, keySize, &t.keys); err != nil {
-		return err
-	}
-	return writeRun(ctx, t, bucketTwinRuns, twinSize, &t.twins)
-}
-
 // writeRun writes sorted entries, and lets go of them.
 func writeRun[E interface{ append([]byte) []byte }](ctx context.Context, t *Stage, bucket []byte, size int, entries *byHash[E]) error {
 	var blocks [][]byte
 	flush := func() error {
-		err := t.s.update(ctx, func(tx *bolt.Tx) error {
-			b := tx.Bucket(bucket)
+		err := t.s.update(ctx, func(c *change) error {
+			b := c.Bucket(bucket)
 			b.FillPercent = ascending
 			for _, block := range blocks {
 				if err := b.Put(runStart(t.base, block, size), block); err != nil {
@@ -349,11 +336,12 @@ func (s *Store) standing(ctx context.Context, imp post.Import, ms []post.Match) 
 // matchesAtOnce is how many groups one read of standing looks at.
 const matchesAtOnce = 5000
 
-// Why a post was cancelled, as its outcome's code says.
+// Why a post was cancelled, or is not sent again, as its outcome's code says.
 const (
 	codeReplaced      = "REPLACED"       // a revision of its file says otherwise
 	codeReplacedDraft = "REPLACED_DRAFT" // the same, and it was a draft until then
 	codeUndone        = "UNDONE"         // with the import that brought it
+	codeDeleted       = "DELETED"        // through the API; only of one that was in flight
 )
 
 // withdrawn reports whether a cancelled group was taken back other than by a
@@ -372,12 +360,17 @@ func replaced(p *post.Post) bool {
 // withdrawnKey is in meta once an account has groups that were withdrawn.
 func withdrawnKey(account uint32) []byte { return append([]byte("withdrawn"), key4(account)...) }
 
-// withdraw cancels the editable posts of a group and returns how many. code says
-// why, and text says it for people.
+// withdraw cancels the editable posts of a group and returns how many. Those in
+// flight are not sent again. code says why, and text says it for people.
 func (c *change) withdraw(g *post.Group, code, text, who string) (int, error) {
-	old, n := clone(g), 0
+	old, n, marked := clone(g), 0, false
 	for i := range g.Posts {
-		if p := &g.Posts[i]; p.Status.Editable() {
+		p := &g.Posts[i]
+		switch {
+		case p.Status == post.StatusProcessing && !takenBack(p):
+			p.Problem, p.UpdatedAt = &post.Outcome{Code: code, Message: text, At: c.now}, c.now
+			marked = true
+		case p.Status.Editable():
 			why := code
 			if code == codeReplaced && p.Status == post.StatusDraft {
 				why = codeReplacedDraft
@@ -387,7 +380,7 @@ func (c *change) withdraw(g *post.Group, code, text, who string) (int, error) {
 			n++
 		}
 	}
-	if n == 0 {
+	if n == 0 && !marked {
 		return 0, nil
 	}
 	g.UpdatedAt, g.Held = c.now, ""
@@ -397,10 +390,7 @@ func (c *change) withdraw(g *post.Group, code, text, who string) (int, error) {
 			return 0, err
 		}
 	}
-	if err := c.put(old, g); err != nil {
-		return 0, err
-	}
-	return n, c.log(post.LogEntry{Group: g.ID, Event: "status_changed", Error: text, Who: who})
+	return n, c.put(old, g, post.LogEntry{Event: "status_changed", Error: text, Who: who})
 }
 
 // withGroups fills in the group of each match, from the import's rows in order.

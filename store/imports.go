@@ -107,13 +107,13 @@ func (s *Store) importAt(ctx context.Context, bucket []byte, account post.Accoun
 // MarkFiled records where an import's original lies and what its report is
 // called: until then the file counts as not yet dealt with.
 func (s *Store) MarkFiled(ctx context.Context, id post.ID, archive, report string) error {
-	return s.update(ctx, func(tx *bolt.Tx) error {
-		r, err := getImport(tx, id)
+	return s.update(ctx, func(c *change) error {
+		r, err := getImport(c.Tx, id)
 		if err != nil {
 			return err
 		}
 		r.Archive, r.Report = archive, report
-		return putImport(tx, r)
+		return putImport(c.Tx, r)
 	})
 }
 
@@ -223,10 +223,11 @@ func (s *Store) importPage(tx *bolt.Tx, imp, at post.ID, most int) (page []post.
 
 // UndoImport cancels what is still waiting of an import, and returns how many
 // posts that were and how many are past that. The import is marked first; after a
-// crash the next open goes on.
+// crash the next open goes on. Its file may come again, also where the import only
+// laid out the series of a calendar further that an earlier one brought.
 func (s *Store) UndoImport(ctx context.Context, id post.ID, who string) (cancelled, left int, err error) {
-	err = s.update(ctx, func(tx *bolt.Tx) error {
-		r, err := getImport(tx, id)
+	err = s.update(ctx, func(c *change) error {
+		r, err := getImport(c.Tx, id)
 		if err != nil {
 			return err
 		}
@@ -235,21 +236,40 @@ func (s *Store) UndoImport(ctx context.Context, id post.ID, who string) (cancell
 			return fmt.Errorf("account %s has no number", r.Account)
 		}
 		r.Undone = true
-		digests, k := tx.Bucket(bucketDigests), append(key4(n), r.Import.Digest[:]...)
-		if have := digests.Get(k); have != nil && post.ID(have) == id {
-			if err := digests.Delete(k); err != nil {
-				return err
-			}
-		}
-		if err := tx.Bucket(bucketUndoing).Put(id[:], []byte(who)); err != nil {
+		if err := c.forgetFile(n, &r.Import); err != nil {
 			return err
 		}
-		return putImport(tx, r)
+		if err := c.Bucket(bucketUndoing).Put(id[:], []byte(who)); err != nil {
+			return err
+		}
+		return putImport(c.Tx, r)
 	})
 	if err != nil {
 		return 0, 0, err
 	}
 	return s.undo(ctx, id)
+}
+
+// forgetFile lets the file of an import come again. All imports of one file have its
+// original.
+func (c *change) forgetFile(account uint32, imp *post.Import) error {
+	digests := c.Bucket(bucketDigests)
+	for of := *imp; ; {
+		k := append(key4(account), of.Digest[:]...)
+		if have := digests.Get(k); have != nil && post.ID(have) == of.ID {
+			if err := digests.Delete(k); err != nil {
+				return err
+			}
+		}
+		if imp.Archive == "" || of.Previous.IsZero() {
+			return nil
+		}
+		before, err := getImport(c.Tx, of.Previous)
+		if err != nil || before.Archive != imp.Archive {
+			return err
+		}
+		of = before.Import
+	}
 }
 
 // undo does what an import marked as undone still wants.
@@ -267,7 +287,7 @@ func (s *Store) undo(ctx context.Context, id post.ID) (cancelled, left int, err 
 	if err != nil {
 		return cancelled, left, err
 	}
-	return cancelled, left, s.update(ctx, func(tx *bolt.Tx) error { return tx.Bucket(bucketUndoing).Delete(id[:]) })
+	return cancelled, left, s.update(ctx, func(c *change) error { return c.Bucket(bucketUndoing).Delete(id[:]) })
 }
 
 // HoldImport makes drafts of what still waits of an import, with the reason, and
@@ -285,10 +305,7 @@ func (s *Store) HoldImport(ctx context.Context, id post.ID, why, who string) (he
 			return 0, 0, nil
 		}
 		g.Held, g.UpdatedAt = why, c.now
-		if err := c.put(old, g); err != nil {
-			return 0, 0, err
-		}
-		return did, 0, c.log(post.LogEntry{Group: g.ID, Event: "status_changed", Error: why, Who: who})
+		return did, 0, c.put(old, g, post.LogEntry{Event: "status_changed", Error: why, Who: who})
 	})
 	return held, err
 }
@@ -300,7 +317,7 @@ func (s *Store) eachOfImport(ctx context.Context, id post.ID, fn func(c *change,
 		var next post.ID
 		var again bool
 		var da, db int
-		err := s.update(ctx, s.change(func(c *change) error {
+		err := s.update(ctx, func(c *change) error {
 			da, db = 0, 0
 			page, n, m, err := s.importPage(c.Tx, id, at, 2000)
 			next, again = n, m
@@ -315,7 +332,7 @@ func (s *Store) eachOfImport(ctx context.Context, id post.ID, fn func(c *change,
 				da, db = da+x, db+y
 			}
 			return nil
-		}))
+		})
 		if err != nil {
 			return a, b, err
 		}
@@ -339,9 +356,9 @@ func (s *Store) Dirty(ctx context.Context, most int) ([]post.DirtyImport, error)
 
 // Clean takes an import off the list, unless it changed again after changes.
 func (s *Store) Clean(ctx context.Context, id post.ID, changes uint64) error {
-	return s.update(ctx, func(tx *bolt.Tx) error {
-		b := tx.Bucket(bucketDirty)
-		if v := b.Get(id[:]); v != nil && binary.BigEndian.Uint64(v) == changes {
+	return s.update(ctx, func(c *change) error {
+		b := c.Bucket(bucketDirty)
+		if v := b.Get(id[:]); v != nil && binary.BigEndian.Uint64(v) == changes && c.dirty[id] == 0 {
 			return b.Delete(id[:])
 		}
 		return nil

@@ -23,7 +23,7 @@ import (
 // of the run follow ([change.promote]).
 
 const (
-	blockPosts = 108 // entries in a block of a run: four blocks fill a page
+	blockPosts = 108 // entries in a block of a run: eighteen blocks fill a page
 	headPosts  = 16  // entries that go to open at a time
 )
 

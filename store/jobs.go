@@ -20,7 +20,7 @@ func (s *Store) AddJob(ctx context.Context, j post.Job, once *post.Once) error {
 		return err
 	}
 	account, _ := s.names.accountNumber(j.Account)
-	return s.update(ctx, s.change(func(c *change) error {
+	return s.update(ctx, func(c *change) error {
 		if err := s.room(c.Tx); err != nil {
 			return err
 		}
@@ -28,12 +28,12 @@ func (s *Store) AddJob(ctx context.Context, j post.Job, once *post.Once) error {
 			return err
 		}
 		return putJob(c.Tx, j)
-	}))
+	})
 }
 
 // PutJob stores how far a job is.
 func (s *Store) PutJob(ctx context.Context, j post.Job) error {
-	return s.update(ctx, func(tx *bolt.Tx) error { return putJob(tx, j) })
+	return s.update(ctx, func(c *change) error { return putJob(c.Tx, j) })
 }
 
 // putJob writes a job, and keeps those that are not over findable.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -22,11 +23,18 @@ const mostHistory = 16 << 10
 // events are the names of CONTRACT §2.8, as history stores them. Never reorder.
 var events = [...]string{"", "scheduled", "processing", "publish_attempted", "publish_succeeded", "publish_failed", "status_changed"}
 
-// startRecord begins a group's record with its history.
-func startRecord(b, history []byte) []byte {
+// startRecord begins a group's record with its history, which may come in parts.
+func startRecord(b []byte, history ...[]byte) []byte {
+	size := 0
+	for _, part := range history {
+		size += len(part)
+	}
 	b = append(b[:0], recordVersion)
-	b = binary.AppendUvarint(b, uint64(len(history)))
-	return append(b, history...)
+	b = binary.AppendUvarint(b, uint64(size))
+	for _, part := range history {
+		b = append(b, part...)
+	}
+	return b
 }
 
 // splitRecord returns the history in a group's record, and the rest.
@@ -39,24 +47,22 @@ func splitRecord(key, record []byte) (history, rest []byte, err error) {
 	return history, d.b, nil
 }
 
-// log appends an event to the history of a stored group.
-func (c *change) log(e post.LogEntry) error {
-	b := c.Bucket(bucketGroups)
-	b.FillPercent = ascending
-	history, rest, err := splitRecord(e.Group[:], b.Get(e.Group[:]))
-	if err != nil {
-		return err
+// happened encodes events of this moment, and cuts the oldest of the history before
+// them as far as they need room.
+func (c *change) happened(history []byte, group post.ID, events []post.LogEntry) (kept, added []byte) {
+	for i := range events {
+		e := &events[i]
+		e.Group, e.At = group, c.now
+		added = appendEvent(added, e)
 	}
-	e.At = c.now
-	grown := appendEvent(slices.Clone(history), &e)
-	for len(grown) > mostHistory {
-		d := &decoder{b: grown}
-		if decodeEvent(d, e.Group); d.err != nil || len(d.b) == 0 {
-			break
+	for len(history) > 0 && len(history)+len(added) > mostHistory {
+		d := &decoder{b: history}
+		if decodeEvent(d, group); d.err != nil {
+			break // it is told of where the history is read
 		}
-		grown = d.b
+		history = d.b
 	}
-	return b.Put(e.Group[:], append(startRecord(nil, grown), rest...))
+	return history, added
 }
 
 // Bits of an event that say which of its rarer fields follow.
@@ -158,20 +164,33 @@ func (s *Store) Log(ctx context.Context, group post.ID) ([]post.LogEntry, error)
 		if err != nil {
 			return err
 		}
-		d := &decoder{b: history}
+		d, nth := &decoder{b: history}, uint32(0)
 		for len(d.b) > 0 {
 			e := decodeEvent(d, g.ID)
 			if d.err != nil {
 				return fmt.Errorf("history of group %s: %w", g.ID, d.err)
 			}
 			for _, e := range asLogged(e, &g) {
-				e.ID = post.MakeID(e.At, [5]byte(g.ID[4:9]), uint32(len(out)))
+				if n := len(out); n == 0 || !out[n-1].At.Equal(e.At) {
+					nth = 0
+				}
+				e.ID = logID(&e, nth)
+				nth++
 				out = append(out, e)
 			}
 		}
 		return nil
 	})
 	return out, err
+}
+
+// logID is the id of the nth entry of a group in its millisecond: no other's, and the
+// same whenever it is asked for, as none is stored. A hash stands in the place of
+// what tells apart the processes that make ids.
+func logID(e *post.LogEntry, nth uint32) post.ID {
+	sum := sha256.Sum256(append([]byte("log of group "), e.Group[:]...))
+	ms := uint32(e.At.Nanosecond() / int(time.Millisecond))
+	return post.MakeID(e.At, [5]byte(sum[:]), ms<<14|nth)
 }
 
 // asLogged gives an event as the log shows it: a group is scheduled post by post,

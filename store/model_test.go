@@ -29,6 +29,7 @@ type model struct {
 	conns  map[post.ConnectionID]*modelConn
 	old    []post.Lease // given back, run out or void
 	files  map[string]post.ID
+	gone   map[post.ID]bool // groups that were deleted
 	made   int
 	sends  map[post.ID]uint64 // epoch under which each post was last handed out
 }
@@ -41,6 +42,7 @@ type modelPost struct {
 	slot     time.Time
 	attempts int
 	epoch    uint64
+	taken    bool // back, while it was in flight
 }
 
 type modelConn struct {
@@ -61,7 +63,7 @@ func TestAnyOrderOfChangesLeavesTheStoreTrue(t *testing.T) {
 		}
 		m := &model{
 			t: rt, path: filepath.Join(folder, "m.db"), clock: &clock{at: start},
-			posts: map[post.ID]*modelPost{}, conns: map[post.ConnectionID]*modelConn{}, files: map[string]post.ID{}, sends: map[post.ID]uint64{},
+			posts: map[post.ID]*modelPost{}, conns: map[post.ConnectionID]*modelConn{}, files: map[string]post.ID{}, gone: map[post.ID]bool{}, sends: map[post.ID]uint64{},
 		}
 		for _, c := range modelConns {
 			m.conns[c] = &modelConn{}
@@ -81,6 +83,8 @@ func TestAnyOrderOfChangesLeavesTheStoreTrue(t *testing.T) {
 			"stale":      m.stale,
 			"cancel":     m.cancel,
 			"reschedule": m.reschedule,
+			"arrange":    m.arrange,
+			"delete":     m.delete,
 			"approve":    m.approve,
 			"retry":      m.retry,
 			"resolve":    m.resolve,
@@ -333,12 +337,16 @@ func (m *model) drawDone(t *rapid.T, c *modelConn, id post.ID) post.Done {
 func (m *model) record(c *modelConn, d post.Done) {
 	p := m.posts[d.ID]
 	p.status = d.Status
-	if d.Status == post.StatusScheduled {
+	switch {
+	case d.Status == post.StatusScheduled && p.taken:
+		p.status = post.StatusFailed
+	case d.Status == post.StatusScheduled:
 		p.due = d.RetryAt
 		if d.Snooze {
 			p.attempts--
 		}
 	}
+	p.taken = false
 	if d.NotBefore.After(c.notBefore) {
 		c.notBefore = d.NotBefore
 	}
@@ -528,12 +536,56 @@ func (m *model) reschedule(t *rapid.T) {
 	}
 }
 
+func (m *model) drawGroupOf(t *rapid.T) (id post.ID, posts []*modelPost) {
+	if len(m.groups) == 0 {
+		t.Skip("no group")
+	}
+	id = rapid.SampledFrom(m.groups).Draw(t, "group")
+	for _, p := range m.of(id) {
+		posts = append(posts, m.posts[p])
+	}
+	return id, posts
+}
+
+func (m *model) arrange(t *rapid.T) {
+	id, posts := m.drawGroupOf(t)
+	at := m.drawTime(t)
+	to := rapid.SampledFrom([]post.Status{post.StatusDraft, post.StatusScheduled}).Draw(t, "status")
+	g, err := m.s.Arrange(m.ctx(), id, to, at, nil, "me")
+	waits := slices.ContainsFunc(posts, func(p *modelPost) bool { return p.status.Editable() })
+	out := slices.ContainsFunc(posts, func(p *modelPost) bool { return !p.status.Editable() && p.status != post.StatusCancelled })
+	if !m.want(waits && !out, err) {
+		return
+	}
+	for _, p := range posts {
+		if p.status.Editable() {
+			p.status = to
+		}
+	}
+	m.takeTimes(&g, at)
+}
+
+func (m *model) delete(t *rapid.T) {
+	id, posts := m.drawGroupOf(t)
+	_, err := m.s.Delete(m.ctx(), id, "me")
+	if !m.want(!m.gone[id], err) {
+		return
+	}
+	m.gone[id] = true
+	for _, p := range posts {
+		if p.status.Editable() {
+			p.status = post.StatusCancelled
+		}
+		p.taken = p.status == post.StatusProcessing
+	}
+}
+
 // takeTimes takes over the times that the store gave: those of a group keep
 // their distances, which tests of their own pin.
 func (m *model) takeTimes(g *post.Group, from time.Time) {
 	for i := range g.Posts {
 		p := &g.Posts[i]
-		if w := m.posts[p.ID]; !w.due.Equal(p.DueAt) {
+		if w := m.posts[p.ID]; !w.due.Equal(p.DueAt) || !w.slot.Equal(p.SlotAt) {
 			if p.DueAt.Before(from) {
 				m.t.Fatalf("post %s was moved to %s, before %s", p.ID, p.DueAt, from)
 			}
@@ -591,6 +643,7 @@ func (m *model) undo(t *rapid.T) {
 			p.status = post.StatusCancelled
 			did++
 		}
+		p.taken = p.status == post.StatusProcessing
 		if p.status != post.StatusCancelled {
 			kept++
 		}

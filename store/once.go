@@ -76,6 +76,10 @@ func (c *change) once(account uint32, o *post.Once, g *post.Group) error {
 		if until > now {
 			return fmt.Errorf("a request under the same key: %w", post.ErrDuplicate)
 		}
+		// Its time must not end that of the new answer.
+		if err := ages.Delete(append(key4(until), k...)); err != nil {
+			return err
+		}
 	}
 	var old [][]byte
 	cur := ages.Cursor()

@@ -71,9 +71,10 @@ type Store struct {
 
 	restored time.Time // when the store was made of a backup; zero when it was not
 
-	leases leaseTable
-	rolls  rolls
-	told   chan struct{} // there may be something to tell webhooks of
+	leases   leaseTable
+	acquired atomic.Int64 // when leases were last asked for, in Unix seconds
+	rolls    rolls
+	told     chan struct{} // there may be something to tell webhooks of
 
 	beforeCommit func() error
 }
@@ -133,6 +134,11 @@ func Open(path string, o Options) (*Store, error) {
 // post that was taken still finds room.
 const reserve = 64 << 20
 
+// pageSize is the page size of a new store; bbolt goes on with what a file has. With
+// pages of 16 KiB an import takes a tenth less of the processor's time than with the
+// system's 4 KiB, and a dispatch gains too (PERFORMANCE §1.1).
+const pageSize = 16 << 10
+
 func options(o Options) *bolt.Options {
 	opt := &bolt.Options{Timeout: o.Timeout, FreelistType: bolt.FreelistArrayType, OpenFile: o.openFile}
 	if o.MaxSize > 0 {
@@ -176,7 +182,7 @@ func create(path string) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	db, err := bolt.Open(tmp, 0o600, &bolt.Options{Timeout: time.Second})
+	db, err := bolt.Open(tmp, 0o600, &bolt.Options{PageSize: pageSize, Timeout: time.Second})
 	if err != nil {
 		return err
 	}
@@ -439,18 +445,18 @@ func (s *Store) register(ctx context.Context, account post.AccountID, conns []po
 	if known() {
 		return nil
 	}
-	err := s.update(ctx, func(tx *bolt.Tx) error {
-		a, err := number(tx, tx.Bucket(bucketAccounts), []byte(account), bucketAccounts)
+	err := s.update(ctx, func(c *change) error {
+		a, err := number(c.Tx, c.Bucket(bucketAccounts), []byte(account), bucketAccounts)
 		if err != nil {
 			return err
 		}
-		for _, c := range conns {
-			n, err := number(tx, tx.Bucket(bucketConnIDs), append(key4(a), c...), bucketConns)
+		for _, id := range conns {
+			n, err := number(c.Tx, c.Bucket(bucketConnIDs), append(key4(a), id...), bucketConns)
 			if err != nil {
 				return err
 			}
-			if tx.Bucket(bucketConns).Get(key4(n)) == nil {
-				if err := putConn(tx, n, connRecord{}); err != nil {
+			if c.Bucket(bucketConns).Get(key4(n)) == nil {
+				if err := putConn(c.Tx, n, connRecord{}); err != nil {
 					return err
 				}
 			}

@@ -84,11 +84,28 @@ func (s *Store) conn(l post.Lease) (uint32, error) {
 	return n, nil
 }
 
+// fences refuses what is asked under a lease that is over.
+func (r *connRecord) fences(l post.Lease) error {
+	if !r.leased || r.epoch != l.Epoch {
+		return fmt.Errorf("connection %s, epoch %d: %w", l.Connection, l.Epoch, post.ErrFenced)
+	}
+	return nil
+}
+
 // held returns the record of a connection that l is the lease of.
 func held(tx *bolt.Tx, conn uint32, l post.Lease) (connRecord, error) {
 	r, err := getConn(tx, conn)
-	if err == nil && (!r.leased || r.epoch != l.Epoch) {
-		err = fmt.Errorf("connection %s, epoch %d: %w", l.Connection, l.Epoch, post.ErrFenced)
+	if err == nil {
+		err = r.fences(l)
+	}
+	return r, err
+}
+
+// held is the same within a change.
+func (c *change) held(conn uint32, l post.Lease) (*connRecord, error) {
+	r, err := c.conn(conn)
+	if err == nil {
+		err = r.fences(l)
 	}
 	return r, err
 }
@@ -99,6 +116,9 @@ func held(tx *bolt.Tx, conn uint32, l post.Lease) (connRecord, error) {
 // costs a look at one key.
 func (s *Store) Acquire(ctx context.Context, ttl time.Duration, most int) ([]post.Lease, error) {
 	now := s.now()
+	if err := s.seeClock(ctx, now); err != nil {
+		return nil, err
+	}
 	var due []uint32
 	err := s.view(ctx, func(tx *bolt.Tx) error {
 		due = dueConns(tx, now, most)
@@ -112,38 +132,35 @@ func (s *Store) Acquire(ctx context.Context, ttl time.Duration, most int) ([]pos
 		return nil, nil
 	}
 	type won struct {
-		conn  uint32
-		epoch uint64
+		conn    uint32
+		epoch   uint64
+		failing bool
 	}
 	var wins []won
-	err = s.update(ctx, s.change(func(c *change) error {
+	err = s.update(ctx, func(c *change) error {
 		wins = wins[:0]
 		for n, epoch := range late {
-			r, err := getConn(c.Tx, n)
+			r, err := c.conn(n)
 			if err != nil {
 				return err
 			}
-			if !r.leased || r.epoch != epoch {
-				continue
-			}
-			r.leased, r.lookAt = false, c.now
-			if err := c.putConn(n, r); err != nil {
-				return err
+			if r.leased && r.epoch == epoch {
+				r.leased, r.lookAt = false, c.now
 			}
 		}
+		if err := c.writeConns(); err != nil { // for the next line to see
+			return err
+		}
 		for _, n := range dueConns(c.Tx, c.now, most) {
-			r, err := getConn(c.Tx, n)
+			r, err := c.conn(n)
 			if err != nil {
 				return err
 			}
 			r.leased, r.epoch = true, r.epoch+1
-			if err := c.putConn(n, r); err != nil {
-				return err
-			}
-			wins = append(wins, won{n, r.epoch})
+			wins = append(wins, won{n, r.epoch, r.errorsInRow > 0 && r.pauseWhy != ""})
 		}
 		return nil
-	}))
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +172,7 @@ func (s *Store) Acquire(ctx context.Context, ttl time.Duration, most int) ([]pos
 	for i, w := range wins {
 		s.leases.set(w.conn, holding{epoch: w.epoch, until: until})
 		name, _ := s.names.conn(w.conn)
-		leases[i] = post.Lease{Account: name.account, Connection: name.id, Epoch: w.epoch, Until: until}
+		leases[i] = post.Lease{Account: name.account, Connection: name.id, Epoch: w.epoch, Until: until, Failing: w.failing}
 	}
 	return leases, nil
 }
@@ -169,6 +186,45 @@ func dueConns(tx *bolt.Tx, now time.Time, most int) []uint32 {
 		out = append(out, binary.BigEndian.Uint32(k[4:]))
 	}
 	return out
+}
+
+// clockSlack is how far ahead of the clock a time may be that was noted when it
+// passed: beyond, the clock was set back since.
+const clockSlack = time.Minute
+
+// seeClock has no pause outlast a clock that was set back: with it the connection
+// would rest for as long as the clock was wrong.
+func (s *Store) seeClock(ctx context.Context, now time.Time) error {
+	if before := s.acquired.Swap(now.Unix()); now.Unix() >= before-int64(clockSlack/time.Second) {
+		return nil
+	}
+	return s.update(ctx, func(c *change) error {
+		for _, n := range s.names.ofAccount("") {
+			r, err := c.conn(n)
+			if err != nil {
+				return err
+			}
+			r.setBack(c.now)
+		}
+		return nil
+	})
+}
+
+// setBack takes in that the clock may have been set back since the record was
+// written: a pause then lasts as long as it was to last.
+func (r *connRecord) setBack(now time.Time) {
+	begun := later(r.lastSuccess, r.lastErrorAt)
+	if !begun.After(now.Add(clockSlack)) {
+		return
+	}
+	if r.notBefore.After(now) {
+		r.notBefore = now.Add(max(r.notBefore.Sub(begun), 0))
+	}
+	for _, at := range []*time.Time{&r.lastSuccess, &r.lastErrorAt, &r.lookAt} {
+		if at.After(now) {
+			*at = now
+		}
+	}
 }
 
 // mostHeld bounds how many posts one Next holds, gives up or puts off.
@@ -191,14 +247,18 @@ func (s *Store) Next(ctx context.Context, l post.Lease, done *post.Done, late ti
 	if done == nil {
 		idle := false
 		err := s.view(ctx, func(tx *bolt.Tx) error {
-			next, idle, err = nothingDue(tx, conn, l, s.now())
+			r, err := held(tx, conn, l)
+			if err != nil {
+				return err
+			}
+			_, next.Wait, idle, err = firstDue(tx, conn, &r, s.now())
 			return err
 		})
 		if err != nil || idle {
 			return next, err
 		}
 	}
-	err = s.update(ctx, s.change(func(c *change) error {
+	err = s.update(ctx, func(c *change) error {
 		next = post.Next{}
 		if done != nil {
 			if err := c.finish(l, conn, *done, false); err != nil {
@@ -207,24 +267,21 @@ func (s *Store) Next(ctx context.Context, l post.Lease, done *post.Done, late ti
 		}
 		next, err = c.begin(l, conn, late)
 		return err
-	}))
+	})
 	return next, err
 }
 
-// nothingDue reports whether a lease has nothing to send now, and until when.
-func nothingDue(tx *bolt.Tx, conn uint32, l post.Lease, now time.Time) (n post.Next, idle bool, err error) {
-	r, err := held(tx, conn, l)
-	if err != nil {
-		return n, false, err
-	}
+// firstDue returns the first post to send on a connection; when that is idle, until
+// when, which is zero when nothing waits.
+func firstDue(tx *bolt.Tx, conn uint32, r *connRecord, now time.Time) (e openEntry, wait time.Time, idle bool, err error) {
 	e, ok, err := firstOpen(tx, conn)
 	if !ok || err != nil {
-		return n, err == nil, err
+		return e, wait, err == nil, err
 	}
 	if at := later(e.due, wholeSecond(r.notBefore)); at.After(now) {
-		n.Wait, idle = at, true
+		return e, at, true, nil
 	}
-	return n, idle, nil
+	return e, wait, false, nil
 }
 
 func later(a, b time.Time) time.Time {
@@ -237,19 +294,19 @@ func later(a, b time.Time) time.Time {
 // begin writes the intent to send the first due post.
 func (c *change) begin(l post.Lease, conn uint32, late time.Duration) (post.Next, error) {
 	var next post.Next
+	r, err := c.held(conn, l)
+	if err != nil {
+		return next, err
+	}
 	for passed := 0; ; passed++ {
-		n, idle, err := nothingDue(c.Tx, conn, l, c.now)
+		e, wait, idle, err := firstDue(c.Tx, conn, r, c.now)
 		if err != nil || idle {
-			next.Wait = n.Wait
+			next.Wait = wait
 			return next, err
 		}
 		if passed == mostHeld {
 			next.Wait = c.now
 			return next, nil
-		}
-		e, _, err := firstOpen(c.Tx, conn)
-		if err != nil {
-			return next, err
 		}
 		g, err := c.s.group(c.Tx, e.id)
 		if err != nil {
@@ -277,23 +334,18 @@ func (c *change) begin(l post.Lease, conn uint32, late time.Duration) (post.Next
 			p.Status = post.StatusDraft
 			p.Problem = &post.Outcome{Code: code, Message: why, At: c.now}
 			p.UpdatedAt, g.UpdatedAt, g.Held = c.now, c.now, why
-			if err := c.put(old, &g); err != nil {
-				return next, err
-			}
-			if err := c.log(post.LogEntry{Group: g.ID, Post: p.ID, Platform: p.Connection.Platform(), Event: "status_changed", Error: why, ErrorCode: code}); err != nil {
+			if err := c.put(old, &g, post.LogEntry{Post: p.ID, Event: "status_changed", Error: why, ErrorCode: code}); err != nil {
 				return next, err
 			}
 			next.Held = append(next.Held, *p)
 			continue
 		}
+		again := p.Epoch > 0
 		p.Status, p.Epoch, p.BegunAt, p.UpdatedAt = post.StatusProcessing, l.Epoch, c.now, c.now
 		p.Attempts++
-		if err := c.put(old, &g); err != nil {
-			return next, err
-		}
-		err = c.log(post.LogEntry{Group: g.ID, Post: p.ID, Platform: p.Connection.Platform(), Event: "publish_attempted", Attempt: p.Attempts})
 		next.OK, next.Delivery = true, delivery(&g, e.at)
-		return next, err
+		next.Delivery.Again = again
+		return next, c.put(old, &g, post.LogEntry{Post: p.ID, Event: "publish_attempted", Attempt: p.Attempts})
 	}
 }
 
@@ -341,16 +393,16 @@ func (s *Store) Adopt(ctx context.Context, l post.Lease, d post.Done) error {
 
 // fenced runs fn while the lease is held.
 func (s *Store) fenced(ctx context.Context, l post.Lease, fn func(c *change, conn uint32) error) error {
-	return s.update(ctx, s.change(func(c *change) error {
+	return s.update(ctx, func(c *change) error {
 		conn, err := s.conn(l)
 		if err != nil {
 			return err
 		}
-		if _, err := held(c.Tx, conn, l); err != nil {
+		if _, err := c.held(conn, l); err != nil {
 			return err
 		}
 		return fn(c, conn)
-	}))
+	})
 }
 
 // inFlight reads a post that is processing under l, or under an older epoch for
@@ -372,7 +424,7 @@ func (c *change) inFlight(l post.Lease, id post.ID, orphan bool) (post.Group, in
 }
 
 func (c *change) finish(l post.Lease, conn uint32, d post.Done, orphan bool) error {
-	r, err := held(c.Tx, conn, l)
+	r, err := c.held(conn, l)
 	if err != nil {
 		return err
 	}
@@ -382,6 +434,9 @@ func (c *change) finish(l post.Lease, conn uint32, d post.Done, orphan bool) err
 	}
 	old := clone(&g)
 	p := &g.Posts[at]
+	if d.Status == post.StatusScheduled && takenBack(p) {
+		d = giveUp(d, p.Problem, c.now)
+	}
 	p.Status, p.UpdatedAt, g.UpdatedAt = d.Status, c.now, c.now
 	if d.Parts != nil {
 		p.Parts = d.Parts
@@ -389,7 +444,7 @@ func (c *change) finish(l post.Lease, conn uint32, d post.Done, orphan bool) err
 	if d.State != nil {
 		p.State = d.State
 	}
-	event := post.LogEntry{Group: g.ID, Post: p.ID, Platform: p.Connection.Platform(), Attempt: p.Attempts}
+	event := post.LogEntry{Post: p.ID, Attempt: p.Attempts}
 	if d.Outcome != nil {
 		p.Problem = d.Outcome
 		event.Error, event.ErrorCode, event.Status, event.Retryable = d.Outcome.Message, d.Outcome.Code, d.Outcome.HTTPStatus, d.Outcome.Retryable
@@ -418,13 +473,28 @@ func (c *change) finish(l post.Lease, conn uint32, d post.Done, orphan bool) err
 	} else if !r.notBefore.After(c.now) {
 		r.pauseWhy = ""
 	}
-	if err := putConn(c.Tx, conn, r); err != nil {
-		return err
+	return c.put(old, &g, event)
+}
+
+// takenBack reports whether a post in flight was deleted, or its import undone. What
+// is under way cannot be called back, but there is no other attempt.
+func takenBack(p *post.Post) bool {
+	return p.Problem != nil && (p.Problem.Code == codeDeleted || p.Problem.Code == codeUndone)
+}
+
+// giveUp has a post fail that would be tried again.
+func giveUp(d post.Done, why *post.Outcome, now time.Time) post.Done {
+	o := post.Outcome{At: now}
+	if d.Outcome != nil {
+		o = *d.Outcome
 	}
-	if err := c.put(old, &g); err != nil {
-		return err
+	o.Code, o.Retryable = why.Code, false
+	if o.Message != "" {
+		o.Message = ": " + o.Message
 	}
-	return c.log(event)
+	o.Message = "not tried again, as " + why.Message + o.Message
+	d.Status, d.Snooze, d.RetryAt, d.Outcome = post.StatusFailed, false, time.Time{}, &o
+	return d
 }
 
 // Checkpoint makes progress inside a send durable: the parts of a thread that
@@ -503,14 +573,14 @@ func (s *Store) Release(ctx context.Context, l post.Lease) error {
 	if err != nil {
 		return err
 	}
-	err = s.update(ctx, s.change(func(c *change) error {
-		r, err := held(c.Tx, conn, l)
+	err = s.update(ctx, func(c *change) error {
+		r, err := c.held(conn, l)
 		if err != nil {
 			return err
 		}
 		r.leased, r.lookAt = false, c.now.Add(orphanLook)
-		return c.putConn(conn, r)
-	}))
+		return nil
+	})
 	if err == nil {
 		s.leases.drop(conn, l.Epoch)
 	}

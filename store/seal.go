@@ -3,13 +3,12 @@ package store
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
-	bolt "go.etcd.io/bbolt"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/postroom/postroom/post"
 )
@@ -33,13 +32,42 @@ func (t *Stage) Seal(ctx context.Context, seal post.Seal) (post.Import, error) {
 	return imp, nil
 }
 
-func (t *Stage) seal(ctx context.Context, seal post.Seal) (post.Import, error) {
-	t.endBlock()
-	if err := t.finishWriting(); err != nil {
-		return post.Import{}, err
+// Prepare writes what is left of the rows, and the indexes, all out of sight: the
+// most of what Seal has to do. Seal does it when it was not done; whoever has other
+// things to do before does both at once. Nothing can be added after it.
+func (t *Stage) Prepare(ctx context.Context) error {
+	switch {
+	case t.ended:
+		return errEnded
+	case t.prepared:
+		return nil
 	}
-	conns := slices.Sorted(maps.Keys(t.open))
-	if err := t.writeIndexes(ctx); err != nil {
+	t.prepared = true
+	t.endBlock()
+	t.due = slices.Sorted(maps.Keys(t.open))
+	// What one of them sorts while another one's pages are synced costs no time, and
+	// those who write at once share a commit.
+	var ends errgroup.Group
+	ends.Go(t.finishWriting)
+	ends.Go(func() error {
+		t.keys.sort(keyEntry.compare)
+		return writeRun(ctx, t, bucketKeyRuns, keySize, &t.keys)
+	})
+	ends.Go(func() error {
+		t.twins.sort(twinEntry.compare)
+		return writeRun(ctx, t, bucketTwinRuns, twinSize, &t.twins)
+	})
+	ends.Go(func() error {
+		for _, entries := range t.open {
+			slices.Sort(entries)
+		}
+		return t.writeOpen(ctx)
+	})
+	return ends.Wait()
+}
+
+func (t *Stage) seal(ctx context.Context, seal post.Seal) (post.Import, error) {
+	if err := t.Prepare(ctx); err != nil {
 		return post.Import{}, err
 	}
 	imp := seal.Import
@@ -52,7 +80,7 @@ func (t *Stage) seal(ctx context.Context, seal post.Seal) (post.Import, error) {
 	} else if c.Rows != mine.Rows || c.Accepted != mine.Accepted || c.Held != mine.Held || c.Rejected != mine.Rejected || c.Unchanged != mine.Unchanged {
 		return post.Import{}, fmt.Errorf("%d rows are said to be in the file, %d were staged", c.Rows, mine.Rows)
 	}
-	err := t.s.update(ctx, t.s.change(func(c *change) error {
+	err := t.s.update(ctx, func(c *change) error {
 		digests, digest := c.Bucket(bucketDigests), append(key4(t.number), imp.Digest[:]...)
 		if digests.Get(digest) != nil {
 			return post.ErrDuplicate
@@ -77,19 +105,17 @@ func (t *Stage) seal(ctx context.Context, seal post.Seal) (post.Import, error) {
 			return err
 		}
 		for k, n := range t.use {
-			if err := c.use(t.number, k.conn, k.month, n); err != nil {
+			if err := c.use(k, n); err != nil {
 				return err
 			}
 		}
 		for status, n := range t.total {
-			if err := c.total(status, n); err != nil {
-				return err
-			}
+			c.totals[status] += n
 		}
 		if err := c.Bucket(bucketStages).Delete(t.base[:]); err != nil {
 			return err
 		}
-		for _, n := range conns {
+		for _, n := range t.due {
 			if err := errors.Join(c.promote(n, t.base), c.wake(n)); err != nil {
 				return err
 			}
@@ -105,9 +131,12 @@ func (t *Stage) seal(ctx context.Context, seal post.Seal) (post.Import, error) {
 		if err := c.announce(t.number, t.base); err != nil {
 			return err
 		}
+		if seal.Behind {
+			c.dirty[t.base]++
+		}
 		c.OnCommit(func() { t.s.rolls.touchImport(t.base) })
 		return putImport(c.Tx, importRecord{Import: imp, Last: t.last})
-	}))
+	})
 	return imp, err
 }
 
@@ -133,18 +162,17 @@ func (t *Stage) finishWriting() error {
 	}
 }
 
-// writeIndexes writes what was kept in memory, sorted, in few steps: written row
-// by row, these would be nearly all of the cost.
-func (t *Stage) writeIndexes(ctx context.Context) error {
-	conns := slices.Sorted(maps.Keys(t.open))
+// writeOpen writes the posts that wait, which were kept in memory and sorted, in few
+// steps: written row by row, they would be nearly all of the cost.
+func (t *Stage) writeOpen(ctx context.Context) error {
 	type block struct {
 		conn    uint32
 		entries []runEntry
 	}
 	var batch []block
 	flush := func() error {
-		err := t.s.update(ctx, func(tx *bolt.Tx) error {
-			b := tx.Bucket(bucketRuns)
+		err := t.s.update(ctx, func(c *change) error {
+			b := c.Bucket(bucketRuns)
 			b.FillPercent = ascending
 			for _, bl := range batch {
 				v := make([]byte, 1, 1+8*len(bl.entries))
@@ -161,8 +189,7 @@ func (t *Stage) writeIndexes(ctx context.Context) error {
 		batch = batch[:0]
 		return err
 	}
-	for _, n := range conns {
-		slices.Sort(t.open[n])
+	for _, n := range t.due {
 		for es := range slices.Chunk(t.open[n], blockPosts) {
 			if batch = append(batch, block{n, es}); len(batch) == blocksAtOnce {
 				if err := flush(); err != nil {
@@ -175,7 +202,7 @@ func (t *Stage) writeIndexes(ctx context.Context) error {
 		return err
 	}
 	t.open = nil
-	return t.writeRuns(ctx)
+	return nil
 }
 
 // checkCaps refuses what would break a cap at this moment.
@@ -207,9 +234,7 @@ func (c *change) checkCap(account post.AccountID, limit post.Cap, n int) error {
 		if limit.Connection != "" && name.id != limit.Connection {
 			continue
 		}
-		if v := c.Bucket(bucketUsage).Get(usageKey(number, conn, limit.Month)); v != nil {
-			used += int(binary.BigEndian.Uint32(v))
-		}
+		used += c.usage(useKey{number, conn, limit.Month}).is
 	}
 	if used+n > limit.Max {
 		return &post.CapExceeded{Cap: limit, Used: used, Requested: n}

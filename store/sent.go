@@ -21,7 +21,7 @@ const (
 func slotOf(t time.Time) uint32 { return seconds(t) / uint32(sentSlot/time.Second) }
 
 // sent counts a post that went live, each part of a thread by itself as platforms
-// do, and forgets what is too old.
+// do. With the first of five minutes, what is too old is forgotten.
 func (c *change) sent(conn uint32, p *post.Post) error {
 	at := c.now
 	if p.Receipt != nil && !p.Receipt.PublishedAt.IsZero() && p.Receipt.PublishedAt.Before(at) {
@@ -32,6 +32,11 @@ func (c *change) sent(conn uint32, p *post.Post) error {
 		return nil
 	}
 	b, prefix := c.Bucket(bucketSent), key4(conn)
+	k := binary.BigEndian.AppendUint32(key4(conn), slotOf(at))
+	n := uint32(max(1, p.PartsLive()))
+	if v := b.Get(k); len(v) == 4 {
+		return b.Put(k, key4(n+binary.BigEndian.Uint32(v)))
+	}
 	var old [][]byte
 	cur := b.Cursor()
 	for k, _ := cur.Seek(prefix); bytes.HasPrefix(k, prefix) && binary.BigEndian.Uint32(k[4:]) < oldest; k, _ = cur.Next() {
@@ -41,11 +46,6 @@ func (c *change) sent(conn uint32, p *post.Post) error {
 		if err := b.Delete(k); err != nil {
 			return err
 		}
-	}
-	k := binary.BigEndian.AppendUint32(prefix, slotOf(at))
-	n := uint32(max(1, p.PartsLive()))
-	if v := b.Get(k); len(v) == 4 {
-		n += binary.BigEndian.Uint32(v)
 	}
 	return b.Put(k, key4(n))
 }

@@ -59,3 +59,57 @@ func TestWhatWentOutIsCountedForADay(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whoever leases a connection next is told that it failed and paused, until something
+// goes out or a person resumes it. That a platform asked to wait is no failure.
+func TestALeaseSaysThatItsConnectionFails(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	for range 6 {
+		if err := r.Create(t.Context(), group("a", start, "mastodon-1"), nil, "me"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	end := func(d post.Done) {
+		t.Helper()
+		l := r.lease()
+		d.ID = r.next(l, nil).Delivery.Post.ID
+		if d.Status != post.StatusPublished {
+			d.NotBefore, d.PauseWhy = r.clock.now().Add(time.Minute), "it rests"
+		}
+		if err := r.Finish(t.Context(), l, d); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Release(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+		r.forward(time.Hour)
+	}
+	want := func(failing bool) {
+		t.Helper()
+		r.reopen()
+		l := r.lease()
+		if l.Failing != failing {
+			t.Errorf("failing %v, want %v", l.Failing, failing)
+		}
+		if err := r.Release(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bad := &post.Outcome{Code: "PLATFORM_AUTH_EXPIRED", Message: "no"}
+	want(false)
+	end(post.Done{Status: post.StatusScheduled, Snooze: true, RetryAt: r.clock.now(), Outcome: bad})
+	want(false)
+	end(post.Done{Status: post.StatusFailed, Outcome: bad})
+	want(true)
+	end(post.Done{Status: post.StatusScheduled, Snooze: true, RetryAt: r.clock.now(), Outcome: bad})
+	want(true)
+	end(post.Done{Status: post.StatusPublished, Receipt: &post.Receipt{RemoteID: "r"}})
+	want(false)
+	end(post.Done{Status: post.StatusFailed, Outcome: bad})
+	want(true)
+	if err := r.Resume(t.Context(), acme, "mastodon-1", "me"); err != nil {
+		t.Fatal(err)
+	}
+	want(false)
+}

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/postroom/postroom/post"
 )
 
@@ -52,18 +50,16 @@ type Stage struct {
 	event  []byte             // of the group at hand
 	counts post.Counts
 	row    int // the last one added
-	ended  bool
+
+	due      []uint32 // the connections of open, once prepared
+	prepared bool
+	ended    bool
 }
 
 // staged is media of an upload as a group of the stage has it.
 type staged struct {
 	group post.ID
 	media post.Media
-}
-
-type useKey struct {
-	conn  uint32
-	month post.Month
 }
 
 // A stageChunk is what one commit writes: encoded groups, and row blocks.
@@ -84,24 +80,51 @@ func (s *Store) Stage(ctx context.Context, account post.AccountID) (*Stage, erro
 		return nil, err
 	}
 	n, _ := s.names.accountNumber(account)
-	var machine [5]byte
-	if _, err := rand.Read(machine[:]); err != nil {
+	var random [8]byte
+	if _, err := rand.Read(random[:]); err != nil {
 		return nil, err
 	}
 	now := s.now()
 	t := &Stage{
-		s: s, ctx: ctx, account: account, number: n, base: post.MakeID(now, machine, 0), baseAt: now.Unix(),
+		s: s, ctx: ctx, account: account, number: n, baseAt: now.Unix(),
 		chunk: &stageChunk{}, chunks: make(chan *stageChunk), spare: make(chan *stageChunk, 2), wrote: make(chan error, 1),
 		open: map[uint32][]runEntry{}, use: map[useKey]int{}, total: map[post.Status]int{},
 	}
-	t.last = t.base
-	err := s.update(ctx, func(tx *bolt.Tx) error { return tx.Bucket(bucketStages).Put(t.base[:], nil) })
+	err := s.update(ctx, func(c *change) error {
+		t.base = c.stageBase(now, binary.BigEndian.Uint64(random[:]))
+		return c.Bucket(bucketStages).Put(t.base[:], nil)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("stage: %w", err)
 	}
+	t.last = t.base
 	t.spare <- &stageChunk{}
 	go t.writeChunks()
 	return t, nil
+}
+
+// stageBase makes the id of an import. Its machine part comes from random bits, so
+// that nothing else has it, and is higher than those of the imports of the same
+// second, so that the latest is listed first.
+func (c *change) stageBase(now time.Time, random uint64) post.ID {
+	machine := random >> 25 // 39 of 40 bits: there is room above it
+	next := post.MakeID(now.Add(time.Second), [5]byte{}, 0)
+	for _, bucket := range [][]byte{bucketImports, bucketStages} {
+		at := c.Bucket(bucket).Cursor()
+		k, _ := at.Seek(next[:])
+		if k == nil {
+			k, _ = at.Last()
+		} else {
+			k, _ = at.Prev()
+		}
+		if k == nil || post.ID(k).Time().Unix() != now.Unix() {
+			continue
+		}
+		if last := binary.BigEndian.Uint64(k[1:9]) & (1<<40 - 1); last >= machine {
+			machine = last + 1 + random&0xffff
+		}
+	}
+	return post.MakeID(now, [5]byte(binary.BigEndian.AppendUint64(nil, machine)[3:]), 0)
 }
 
 // writeChunks commits chunks while the next ones are made.
@@ -126,9 +149,9 @@ func (t *Stage) writeChunks() {
 	}
 }
 
-func (c *stageChunk) write(s *Store, base post.ID) func(*bolt.Tx) error {
-	return func(tx *bolt.Tx) error {
-		if err := s.room(tx); err != nil {
+func (c *stageChunk) write(s *Store, base post.ID) func(*change) error {
+	return func(tx *change) error {
+		if err := s.room(tx.Tx); err != nil {
 			return err
 		}
 		b := tx.Bucket(bucketGroups)
@@ -157,7 +180,7 @@ func (c *stageChunk) write(s *Store, base post.ID) func(*bolt.Tx) error {
 // sets g.ID, g.Import, the posts' ids and r.Group, and keeps nothing of r and g.
 func (t *Stage) Add(r *post.Row, g *post.Group) error {
 	switch {
-	case t.ended:
+	case t.ended || t.prepared:
 		return errEnded
 	case r.N <= t.row:
 		return fmt.Errorf("stage row %d: it comes after row %d", r.N, t.row)
@@ -222,6 +245,9 @@ func (t *Stage) flush() {
 	next.block, c.block = c.block, next.block
 	next.inRow, next.first = c.inRow, c.first
 	c.inRow = 0
+	if next.groups == nil { // grown step by step it would be copied many times
+		next.groups = make([]byte, 0, cap(c.groups))
+	}
 	t.chunks <- c
 	t.chunk = next
 }
@@ -281,8 +307,8 @@ func (t *Stage) addGroup(g *post.Group) error {
 		if p.Status == post.StatusScheduled {
 			scheduled = true
 			t.open[t.conns[i]] = append(t.open[t.conns[i]], newRunEntry(p.DueAt, far+uint64(i)+1, i))
-			t.use[useKey{t.conns[i], 0}]++
-			t.use[useKey{t.conns[i], post.MonthOf(p.SlotAt)}]++
+			t.use[useKey{t.number, t.conns[i], 0}]++
+			t.use[useKey{t.number, t.conns[i], post.MonthOf(p.SlotAt)}]++
 		}
 	}
 	c := t.chunk

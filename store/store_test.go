@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -136,6 +137,35 @@ func published(id post.ID) *post.Done {
 	return &post.Done{ID: id, Status: post.StatusPublished, Receipt: &post.Receipt{RemoteID: "r" + id.String()}}
 }
 
+func TestTheLatestImportIsListedFirst(t *testing.T) {
+	r := open(t)
+	var want []post.ID
+	for n := range 40 {
+		switch {
+		case n == 15:
+			r.reopen()
+		case n == 25:
+			r.forward(-time.Hour) // the clock is set back
+		case n%7 == 3:
+			st := must[*Stage](t)(r.Stage(t.Context(), "acme"))
+			defer st.Discard()
+		}
+		imp := must[post.Import](t)(r.take(fmt.Sprint(n), group(fmt.Sprint(n), start, "twitter-1")))
+		want = append(want, imp.ID)
+	}
+	slices.Reverse(want[:25])
+	slices.Reverse(want[25:])
+	imps, _, err := r.Imports(t.Context(), "acme", "", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, imp := range imps {
+		if imp.ID != want[i] {
+			t.Fatalf("import %d of %d is not the latest that is left", i, len(imps))
+		}
+	}
+}
+
 func TestP5_StagedGroupsShowOnlyOnceSealed(t *testing.T) {
 	r := open(t)
 	st := must[*Stage](t)(r.Stage(t.Context(), acme))
@@ -181,9 +211,11 @@ func TestP5_AnUnsealedStageIsSweptAtOpen(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	st.endBlock()
-	if err := errors.Join(st.finishWriting(), st.writeIndexes(t.Context())); err != nil {
+	if err := st.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	if err := st.Add(&post.Row{N: 12_001}, nil); !errors.Is(err, errEnded) {
+		t.Errorf("a row added to a prepared stage: %v", err)
 	}
 	r.reopen()
 	err := r.db.View(func(tx *bolt.Tx) error {
@@ -342,6 +374,25 @@ func TestP2_APublishedPostIsNeverHandedOutAgain(t *testing.T) {
 		if !errors.Is(err, post.ErrState) {
 			t.Errorf("changing a published post: %v, want post.ErrState", err)
 		}
+	}
+}
+
+// A person's retry counts its attempts from one, and is given to the publisher as a
+// post of which something may be live.
+func TestP2_AnAttemptAfterAnotherSaysSo(t *testing.T) {
+	r := open(t)
+	must[post.Import](t)(r.take("a.csv", group("one", start, "twitter-1")))
+	l := r.lease()
+	n := r.next(l, nil)
+	if n.Delivery.Again {
+		t.Error("the first attempt comes after another")
+	}
+	id := n.Delivery.Post.ID
+	r.next(l, &post.Done{ID: id, Status: post.StatusUnknown, Outcome: &post.Outcome{Message: "lost"}})
+	must[post.Group](t)(r.Resolve(t.Context(), id, false, post.Receipt{}, "me"))
+	must[post.Group](t)(r.Retry(t.Context(), id, start, "me"))
+	if n = r.next(l, nil); !n.OK || n.Delivery.Post.Attempts != 1 || !n.Delivery.Again {
+		t.Errorf("given %+v, want attempt 1 after another", n)
 	}
 }
 
@@ -764,7 +815,7 @@ func TestARefusalBesideAnAcquireLosesNoWakeUp(t *testing.T) {
 		}
 	}
 	enqueue(0, func() error {
-		return r.update(t.Context(), func(*bolt.Tx) error { close(entered); <-gate; return nil })
+		return r.update(t.Context(), func(*change) error { close(entered); <-gate; return nil })
 	})
 	<-entered
 	var ls []post.Lease
@@ -845,6 +896,11 @@ func TestAGroupThatMovesKeepsItsDistances(t *testing.T) {
 	got := must[post.Group](t)(r.Reschedule(t.Context(), g.ID, at, nil, "me"))
 	if !got.ScheduledAt.Equal(at) || !got.Posts[0].DueAt.Equal(at) || !got.Posts[1].DueAt.Equal(at.Add(30*time.Minute)) {
 		t.Errorf("moved to %s: %s and %s, want %s and half an hour later", got.ScheduledAt, got.Posts[0].DueAt, got.Posts[1].DueAt, at)
+	}
+	at = at.Add(time.Hour)
+	got = must[post.Group](t)(r.Arrange(t.Context(), g.ID, post.StatusScheduled, at, nil, "me"))
+	if !got.ScheduledAt.Equal(at) || !got.Posts[0].DueAt.Equal(at) || !got.Posts[1].DueAt.Equal(at.Add(30*time.Minute)) || !got.Posts[1].SlotAt.Equal(got.Posts[1].DueAt) {
+		t.Errorf("arranged for %s: %s and %s, want %s and half an hour later", got.ScheduledAt, got.Posts[0].DueAt, got.Posts[1].DueAt, at)
 	}
 	got = must[post.Group](t)(r.Reschedule(t.Context(), got.Posts[1].ID, at, nil, "me"))
 	if !got.Posts[1].DueAt.Equal(at) || !got.ScheduledAt.Equal(at) {

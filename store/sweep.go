@@ -18,28 +18,28 @@ const sweepAtOnce = 20_000
 // stage's own mark goes last, so that a crash goes on with it.
 func (s *Store) sweepStage(ctx context.Context, base post.ID) error {
 	for done := false; !done; {
-		err := s.update(ctx, func(tx *bolt.Tx) error {
+		err := s.update(ctx, func(c *change) error {
 			left := sweepAtOnce
 			for _, b := range [][]byte{bucketRows, bucketKeyRuns, bucketTwinRuns} {
-				if err := deleteRun(tx.Bucket(b), base[:], func(k []byte) bool { return post.ID(k[:12]) == base }, &left); err != nil {
+				if err := deleteRun(c.Bucket(b), base[:], func(k []byte) bool { return post.ID(k[:12]) == base }, &left); err != nil {
 					return err
 				}
 			}
 			for at, ok := base, true; ok && left > 0; {
-				err := deleteRun(tx.Bucket(bucketGroups), at[:], func(k []byte) bool { return sameMachine(post.ID(k), base) }, &left)
+				err := deleteRun(c.Bucket(bucketGroups), at[:], func(k []byte) bool { return sameMachine(post.ID(k), base) }, &left)
 				if err != nil {
 					return err
 				}
-				at, ok = nextRun(tx, base, at)
+				at, ok = nextRun(c.Tx, base, at)
 			}
 			for _, n := range s.names.ofAccount("") {
 				prefix := append(key4(n), base[:]...)
-				if err := deleteRun(tx.Bucket(bucketRuns), prefix, func(k []byte) bool { return bytes.HasPrefix(k, prefix) }, &left); err != nil {
+				if err := deleteRun(c.Bucket(bucketRuns), prefix, func(k []byte) bool { return bytes.HasPrefix(k, prefix) }, &left); err != nil {
 					return err
 				}
 			}
 			if done = left > 0; done {
-				return tx.Bucket(bucketStages).Delete(base[:])
+				return c.Bucket(bucketStages).Delete(base[:])
 			}
 			return nil
 		})

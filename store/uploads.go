@@ -19,7 +19,7 @@ import (
 // *post.CapExceeded when it has most media already; the group is returned as it
 // stands then.
 func (s *Store) AddUpload(ctx context.Context, group post.ID, m post.Media, most int) (g post.Group, err error) {
-	err = s.update(ctx, s.change(func(c *change) error {
+	err = s.update(ctx, func(c *change) error {
 		if err := s.room(c.Tx); err != nil {
 			return err
 		}
@@ -55,7 +55,7 @@ func (s *Store) AddUpload(ctx context.Context, group post.ID, m post.Media, most
 			return err
 		}
 		return c.put(old, &g)
-	}))
+	})
 	return g, err
 }
 
@@ -63,7 +63,7 @@ func (s *Store) AddUpload(ctx context.Context, group post.ID, m post.Media, most
 // for media that is still to be uploaded. The error wraps post.ErrState when
 // something of the group was sent or tried; the group is returned as it stands.
 func (s *Store) Describe(ctx context.Context, group post.ID, alts []string) (g post.Group, err error) {
-	err = s.update(ctx, s.change(func(c *change) error {
+	err = s.update(ctx, func(c *change) error {
 		if g, err = s.group(c.Tx, group); err != nil {
 			return err
 		}
@@ -79,7 +79,7 @@ func (s *Store) Describe(ctx context.Context, group post.ID, alts []string) (g p
 		}
 		g.AltTexts, g.UpdatedAt = alts, c.now
 		return c.put(old, &g)
-	}))
+	})
 	return g, err
 }
 
@@ -115,7 +115,7 @@ func (s *Store) upload(tx *bolt.Tx, id post.ID) (g post.Group, at int, err error
 // that only the same file is taken again, and other errors wrap post.ErrState. The
 // group is returned as it stands.
 func (s *Store) FillUpload(ctx context.Context, id post.ID, pin post.Pin) (g post.Group, err error) {
-	err = s.update(ctx, s.change(func(c *change) error {
+	err = s.update(ctx, func(c *change) error {
 		var at int
 		if g, at, err = s.upload(c.Tx, id); err != nil {
 			return err
@@ -136,7 +136,7 @@ func (s *Store) FillUpload(ctx context.Context, id post.ID, pin post.Pin) (g pos
 			}
 		}
 		return c.put(old, &g)
-	}))
+	})
 	return g, err
 }
 
@@ -157,7 +157,7 @@ func (c *change) awaitMedia(old, g *post.Group, p *post.Post) (bool, error) {
 	if m == nil {
 		return false, nil
 	}
-	e := post.LogEntry{Group: g.ID, Post: p.ID, Platform: p.Connection.Platform(), Event: "status_changed"}
+	e := post.LogEntry{Post: p.ID, Event: "status_changed"}
 	if until = wholeSecond(until); until.After(c.now) {
 		p.DueAt = until
 		e.Error = "waits for its media: " + path.Base(m.URL) + " was not uploaded yet"
@@ -167,8 +167,5 @@ func (c *change) awaitMedia(old, g *post.Group, p *post.Post) (bool, error) {
 		e.Event, e.Error, e.ErrorCode = "publish_failed", why, post.CodeMediaMissing
 	}
 	p.UpdatedAt, g.UpdatedAt = c.now, c.now
-	if err := c.put(old, g); err != nil {
-		return true, err
-	}
-	return true, c.log(e)
+	return true, c.put(old, g, e)
 }

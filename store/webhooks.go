@@ -67,7 +67,7 @@ func (s *Store) AddWebhook(ctx context.Context, w *post.Webhook, most int) error
 	w.ID = s.NewID()
 	w.CreatedAt = s.now().UTC().Truncate(time.Millisecond)
 	w.UpdatedAt = w.CreatedAt
-	return s.update(ctx, s.change(func(c *change) error {
+	return s.update(ctx, func(c *change) error {
 		if err := s.room(c.Tx); err != nil {
 			return err
 		}
@@ -79,7 +79,7 @@ func (s *Store) AddWebhook(ctx context.Context, w *post.Webhook, most int) error
 			return &post.CapExceeded{Cap: post.Cap{Max: most}, Used: len(have), Requested: 1}
 		}
 		return putWebhook(c.Tx, account, w)
-	}))
+	})
 }
 
 // Webhooks lists the webhooks of an account, the oldest first.
@@ -110,7 +110,7 @@ func (s *Store) webhook(tx *bolt.Tx, account post.AccountID, id post.ID) (n uint
 // EditWebhook changes a webhook of an account. fn may run more than once. One that
 // is switched on again, or goes elsewhere, starts without failures.
 func (s *Store) EditWebhook(ctx context.Context, account post.AccountID, id post.ID, fn func(*post.Webhook)) (w post.Webhook, err error) {
-	err = s.update(ctx, s.change(func(c *change) error {
+	err = s.update(ctx, func(c *change) error {
 		n, old, err := s.webhook(c.Tx, account, id)
 		if err != nil {
 			return err
@@ -123,28 +123,28 @@ func (s *Store) EditWebhook(ctx context.Context, account post.AccountID, id post
 		}
 		c.OnCommit(s.tell)
 		return putWebhook(c.Tx, n, &w)
-	}))
+	})
 	return w, err
 }
 
 // DeleteWebhook takes a webhook away, with what waits for it.
 func (s *Store) DeleteWebhook(ctx context.Context, account post.AccountID, id post.ID) error {
-	return s.update(ctx, func(tx *bolt.Tx) error {
-		n, _, err := s.webhook(tx, account, id)
+	return s.update(ctx, func(c *change) error {
+		n, _, err := s.webhook(c.Tx, account, id)
 		if err != nil {
 			return err
 		}
 		var keys [][]byte
-		c := tx.Bucket(bucketNotices).Cursor()
-		for k, _ := c.Seek(id[:]); bytes.HasPrefix(k, id[:]); k, _ = c.Next() {
+		cur := c.Bucket(bucketNotices).Cursor()
+		for k, _ := cur.Seek(id[:]); bytes.HasPrefix(k, id[:]); k, _ = cur.Next() {
 			keys = append(keys, bytes.Clone(k))
 		}
 		for _, k := range keys {
-			if err := tx.Bucket(bucketNotices).Delete(k); err != nil {
+			if err := c.Bucket(bucketNotices).Delete(k); err != nil {
 				return err
 			}
 		}
-		return tx.Bucket(bucketWebhooks).Delete(webhookKey(n, id))
+		return c.Bucket(bucketWebhooks).Delete(webhookKey(n, id))
 	})
 }
 
@@ -155,7 +155,7 @@ func (s *Store) Emit(ctx context.Context, account post.AccountID, e post.Event) 
 	if !ok {
 		return nil // it has no webhook either
 	}
-	return s.update(ctx, s.change(func(c *change) error { return c.emit(n, e) }))
+	return s.update(ctx, func(c *change) error { return c.emit(n, e) })
 }
 
 // EmitOnce is Emit for what must be told one time, whatever is found again and
@@ -166,12 +166,12 @@ func (s *Store) EmitOnce(ctx context.Context, account post.AccountID, key string
 	if !ok {
 		return false, nil
 	}
-	err = s.update(ctx, s.change(func(c *change) error {
+	err = s.update(ctx, func(c *change) error {
 		if first, err = c.first(n, e.Name+"\n"+key, keptFor); err != nil || !first {
 			return err
 		}
 		return c.emit(n, e)
-	}))
+	})
 	return first, err
 }
 
@@ -366,6 +366,12 @@ func (s *Store) tell() {
 // Told gives a value when there may be something new to deliver.
 func (s *Store) Told() <-chan struct{} { return s.told }
 
+// rests reports whether a webhook is left alone after a failure. One whose last
+// attempt is still to come is not: the clock was set back since.
+func rests(w *post.Webhook, now time.Time) bool {
+	return w.NextAt.After(now) && !w.LastAt.After(now.Add(clockSlack))
+}
+
 // DueWebhooks returns the active webhooks that something waits for, and that may be
 // sent to now; and when the first of the others may be, zero for none.
 func (s *Store) DueWebhooks(ctx context.Context) (due []post.Webhook, next time.Time, err error) {
@@ -382,7 +388,7 @@ func (s *Store) DueWebhooks(ctx context.Context) (due []post.Webhook, next time.
 				return nil
 			}
 			switch {
-			case !w.NextAt.After(now):
+			case !rests(&w, now):
 				due = append(due, w)
 			case next.IsZero() || w.NextAt.Before(next):
 				next = w.NextAt
@@ -405,7 +411,7 @@ func (s *Store) NextNotice(ctx context.Context, account post.AccountID, id post.
 		if err != nil || settled {
 			return w, n, ok, err
 		}
-		err = s.update(ctx, s.change(func(c *change) error { return c.advance(id) }))
+		err = s.update(ctx, func(c *change) error { return c.advance(id) })
 		if err != nil {
 			return w, n, false, err
 		}
@@ -416,7 +422,7 @@ func (s *Store) NextNotice(ctx context.Context, account post.AccountID, id post.
 // stands first must be spelled out, or has become too old.
 func (s *Store) headNotice(tx *bolt.Tx, account post.AccountID, id post.ID) (w post.Webhook, n post.Notice, ok, settled bool, err error) {
 	_, w, err = s.webhook(tx, account, id)
-	if err != nil || !w.Active || w.NextAt.After(s.now()) {
+	if err != nil || !w.Active || rests(&w, s.now()) {
 		return w, n, false, true, err
 	}
 	k, v := tx.Bucket(bucketNotices).Cursor().Seek(id[:])
@@ -503,7 +509,7 @@ func (c *change) spellOut(key []byte, sp spell) error {
 // webhook off (CONTRACT §7). The webhook is returned as it is then; the error wraps
 // post.ErrNotFound when it was deleted meanwhile.
 func (s *Store) Delivered(ctx context.Context, account post.AccountID, id post.ID, n post.Notice, ok bool) (w post.Webhook, err error) {
-	err = s.update(ctx, s.change(func(c *change) error {
+	err = s.update(ctx, func(c *change) error {
 		var number uint32
 		if number, w, err = s.webhook(c.Tx, account, id); err != nil {
 			return err
@@ -522,7 +528,7 @@ func (s *Store) Delivered(ctx context.Context, account post.AccountID, id post.I
 			w.NextAt = w.LastAt.Add(waits[w.Failures-1])
 		}
 		return putWebhook(c.Tx, number, &w)
-	}))
+	})
 	return w, err
 }
 

@@ -310,7 +310,7 @@ func TestWhatWaitsForAWebhookIsBounded(t *testing.T) {
 	if err != nil || !ok || !strings.Contains(string(n.Body), `"username":"1"`) {
 		t.Errorf("first is %s (%v, %v), want the second: the first is older than 7 days", n.Body, ok, err)
 	}
-	err = r.update(t.Context(), r.change(func(c *change) error {
+	err = r.update(t.Context(), func(c *change) error {
 		for i := range mostNotices + 5 {
 			e := post.Event{Name: post.EventExpiring, At: c.now, Data: post.ExpiringData{Username: fmt.Sprint("n", i)}}
 			if err := c.emit(1, e); err != nil {
@@ -318,7 +318,7 @@ func TestWhatWaitsForAWebhookIsBounded(t *testing.T) {
 			}
 		}
 		return nil
-	}))
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
