@@ -16,8 +16,9 @@ import (
 // error is the queue's, from saving it: then the outcome cannot be recorded
 // either.
 //
-// CallTimeout runs from the start, and anew from each checkpoint: a thread of
-// many parts is slow, but alive. The lease is kept ahead of it.
+// CallTimeout runs from the start, and anew from each checkpoint and each sign of
+// life: a thread of many parts is slow, and so is a film, but alive. The lease is
+// kept ahead of it.
 func (s *session) publish(pub Publisher, d *post.Delivery) (post.Receipt, *post.Failure, error) {
 	ctx, cancel := context.WithCancelCause(s.c.calls)
 	defer cancel(nil)
@@ -29,7 +30,10 @@ func (s *session) publish(pub Publisher, d *post.Delivery) (post.Receipt, *post.
 		if broken != nil {
 			return broken
 		}
-		if broken = s.c.queue.Checkpoint(s.c.durable, s.lease, d.Post.ID, parts, state); broken != nil {
+		if parts != nil || state != nil { // else it only says that it gets on
+			broken = s.c.queue.Checkpoint(s.c.durable, s.lease, d.Post.ID, parts, state)
+		}
+		if broken != nil {
 			return broken
 		}
 		if parts != nil {

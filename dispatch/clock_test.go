@@ -80,6 +80,31 @@ func TestP2_ClockJumpsBackward(t *testing.T) {
 	})
 }
 
+// A pause that began while the clock was a day ahead was put right by the queue, or by
+// a person. The failure after it pauses for minutes, as any does.
+func TestAPauseEndsWhenTheClockIsPutRight(t *testing.T) {
+	bubble(t, func(t *testing.T, m *model, w *world, t0 time.Time) {
+		w.script["a"] = []behaves{fails(refused(post.ClassAuth, post.Refused, 0))}
+		m.add(mast, t0.Add(24*time.Hour), "a")
+		clock, _ := atWork(t, m, w, t0, 0)
+		clock.jump(24 * time.Hour)
+		sleep(5 * time.Minute)
+		clock.jump(-24 * time.Hour)
+		sleep(5 * time.Minute)
+		if w.count() != 1 {
+			t.Fatalf("sent %q, want one call that is refused", w.sent())
+		}
+		m.mu.Lock()
+		m.conns[connection{"acme", mast}].notBefore = time.Time{}
+		m.mu.Unlock()
+		m.add(mast, clock.now(), "a")
+		sleep(time.Minute)
+		if rest := m.conn(mast).notBefore.Sub(clock.now()); w.count() != 2 || rest <= 0 || rest > 10*time.Minute {
+			t.Errorf("%d calls, and it rests for %s, want some minutes", w.count(), rest)
+		}
+	})
+}
+
 func TestSlowDriftIsNoJump(t *testing.T) {
 	bubble(t, func(t *testing.T, m *model, w *world, t0 time.Time) {
 		clock, jumps := atWork(t, m, w, t0, 10)

@@ -12,7 +12,7 @@ import (
 type Config struct {
 	Workers     int           // connections that send at the same time; 32
 	LeaseTTL    time.Duration // 30 s, and at least CallTimeout and some seconds
-	CallTimeout time.Duration // of a send, from its start or its last checkpoint; 20 s
+	CallTimeout time.Duration // of a send, from its start, or its last checkpoint or sign of life; 20 s
 	LookupGrace time.Duration // after which a platform's "not here" is believed; 60 s
 	StopGrace   time.Duration // that calls in flight have to end in when stopping; 30 s
 	MaxAttempts int           // calls for one post, throttled ones not counted; 4
@@ -25,6 +25,11 @@ type Config struct {
 	// Pace returns the least time between two calls on the connection; 0 for
 	// none. nil means none for all.
 	Pace func(post.ConnectionID) time.Duration
+
+	// Spent returns when the platform takes calls of the connection again, as far as
+	// its last answer said that an allowance is used up; zero when none is. nil means
+	// none for all.
+	Spent func(post.AccountID, post.ConnectionID) time.Time
 
 	Now     func() time.Time // the wall clock; time.Now
 	Log     *slog.Logger     // nothing is logged without it
@@ -88,6 +93,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Pace == nil {
 		c.Pace = func(post.ConnectionID) time.Duration { return 0 }
+	}
+	if c.Spent == nil {
+		c.Spent = func(post.AccountID, post.ConnectionID) time.Time { return time.Time{} }
 	}
 	if c.Now == nil {
 		c.Now = time.Now

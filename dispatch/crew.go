@@ -209,6 +209,9 @@ func (c *crew) clockHolds() bool {
 	if by := c.clock.jumped(); by != 0 {
 		c.cfg.Log.Warn("the clock jumped: nothing is published for two ticks", "by", by)
 		c.cfg.Observe.Jump(by)
+		if by < 0 {
+			c.health.setBack(by)
+		}
 	}
 	return c.clock.isHeld()
 }

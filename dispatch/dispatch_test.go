@@ -133,6 +133,28 @@ func TestPaceKeepsCallsApart(t *testing.T) {
 	})
 }
 
+// TestASpentAllowanceIsWaitedOut: the answer to the second post says that the platform
+// takes nothing more for half an hour. Another connection goes on.
+func TestASpentAllowanceIsWaitedOut(t *testing.T) {
+	bubble(t, func(t *testing.T, m *model, w *world, t0 time.Time) {
+		for _, text := range []string{"a", "b", "c"} {
+			m.add(mast, t0, text)
+		}
+		m.add("twitter-1", t0, "d")
+		until := t0.Add(30 * time.Minute)
+		start(t, m, w, Config{Spent: func(_ post.AccountID, id post.ConnectionID) time.Time {
+			if id == mast && len(w.times("b", t0)) > 0 {
+				return until
+			}
+			return time.Time{}
+		}})
+		sleep(time.Hour)
+		wantTimes(t, w.times("b", t0), 0)
+		wantTimes(t, w.times("d", t0), 0)
+		wantTimes(t, w.times("c", t0), 30*time.Minute)
+	})
+}
+
 func TestPaceHoldsAfterALostAnswer(t *testing.T) {
 	for name, first := range map[string]behaves{"found before the pace is over": lost, "still in doubt then": dropped} {
 		t.Run(name, func(t *testing.T) {
@@ -318,6 +340,63 @@ func TestRefusedCredentialsSpendOnePostAndPauseTheRest(t *testing.T) {
 		sleep(time.Hour)
 		if n := m.counts(); n[post.StatusPublished] != 3 {
 			t.Errorf("states %v, want three published once the credentials work", n)
+		}
+	})
+}
+
+// As above, with a new process for each tick: what the earlier ones learned by
+// spending a post is not learned anew.
+func TestRefusedCredentialsSpendOnePostWhateverStartsAnew(t *testing.T) {
+	bubble(t, func(t *testing.T, m *model, w *world, t0 time.Time) {
+		no := fails(refused(post.ClassAuth, post.Refused, 0))
+		w.script["a"] = []behaves{no, no, no, no, good}
+		for range 4 {
+			m.add(mast, t0, "a")
+		}
+		for range 60 {
+			if _, err := New(m, w.pubs, Config{}).Tick(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			m.restart()
+			sleep(time.Minute)
+		}
+		if n := m.counts(); n[post.StatusFailed] != 1 || n[post.StatusPublished] != 3 {
+			t.Errorf("states %v, want one failed, and the rest published once the credentials work", n)
+		}
+	})
+}
+
+// A process that is new asks a connection how it is that paused before, too.
+func TestAPauseEndsWithAProbeInANewProcess(t *testing.T) {
+	bubble(t, func(t *testing.T, m *model, w *world, t0 time.Time) {
+		asked, down := 0, true
+		w.health = func() error {
+			if asked++; down {
+				return refused(post.ClassAuth, post.Refused, 0)
+			}
+			return nil
+		}
+		w.script["a"] = []behaves{fails(refused(post.ClassAuth, post.Refused, 0)), good}
+		for range 3 {
+			m.add(mast, t0, "a")
+		}
+		tick := func() {
+			t.Helper()
+			if _, err := New(m, w.pubs, Config{}).Tick(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			m.restart()
+			sleep(30 * time.Minute)
+		}
+		tick()
+		tick()
+		if n := len(w.times("a", t0)); n != 1 || asked != 1 {
+			t.Errorf("%d calls and %d questions, want one of each", n, asked)
+		}
+		down = false
+		tick()
+		if n := m.counts(); n[post.StatusPublished] != 2 || asked != 2 {
+			t.Errorf("states %v after %d questions, want the rest published after 2", n, asked)
 		}
 	})
 }
@@ -522,6 +601,32 @@ func TestP2_UndecidedIsUnknown(t *testing.T) {
 	}
 }
 
+// A process for each tick looks once and ends. When the platform never answers, that
+// does not go on for ever either.
+func TestP2_UndecidedForADayIsUnknown(t *testing.T) {
+	bubble(t, func(t *testing.T, m *model, w *world, t0 time.Time) {
+		w.script["a"] = []behaves{lost}
+		w.found = func(post.Delivery) (post.Found, error) {
+			return post.Found{}, refused(post.ClassAuth, post.SentNot, 0)
+		}
+		a := m.add(mast, t0, "a")
+		for hour := range 26 {
+			if _, err := New(m, w.pubs, Config{}).Tick(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			m.restart()
+			if r := m.get(a); hour < 25 && r.Status != post.StatusProcessing {
+				t.Fatalf("after %d hours it is %s", hour, r.Status)
+			}
+			sleep(time.Hour)
+		}
+		m.wantStatus(a, post.StatusUnknown)
+		if r := m.get(a); r.Problem == nil || !strings.Contains(r.Problem.Message, "looked up for a day") {
+			t.Errorf("it says %+v", r.Problem)
+		}
+	})
+}
+
 func TestDoubtsUseUpTheErrorBudget(t *testing.T) {
 	bubble(t, func(t *testing.T, m *model, w *world, t0 time.Time) {
 		w.script["a"] = []behaves{slow(time.Hour)} // hangs
@@ -635,6 +740,35 @@ func (u uploader) Publish(ctx context.Context, _ post.Delivery, save func([]post
 	return post.Receipt{RemoteID: "film"}, nil
 }
 
+// TestSignsOfLifeKeepALongUploadAndItsLeaseAlive: a save of nothing holds off the end
+// of the call, keeps the lease, and writes nothing.
+func TestSignsOfLifeKeepALongUploadAndItsLeaseAlive(t *testing.T) {
+	bubble(t, func(t *testing.T, m *model, _ *world, t0 time.Time) {
+		a := m.add(mast, t0, "a")
+		d := New(m, func(post.AccountID, post.ConnectionID) (Publisher, error) { return breather{}, nil }, Config{})
+		if _, err := d.Tick(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		m.wantStatus(a, post.StatusPublished)
+		if r := m.get(a); r.State != nil || m.renewals == 0 {
+			t.Errorf("state %q, %d renewals: want none, and some", r.State, m.renewals)
+		}
+	})
+}
+
+// breather uploads for ten minutes, and says every 5 s that it gets on.
+type breather struct{}
+
+func (breather) Publish(ctx context.Context, _ post.Delivery, save func([]post.Part, []byte) error) (post.Receipt, error) {
+	for range 120 {
+		time.Sleep(5 * time.Second)
+		if err := save(nil, nil); err != nil {
+			return post.Receipt{}, refused(post.ClassUnknown, post.SentNot, 0)
+		}
+	}
+	return post.Receipt{RemoteID: "film"}, ctx.Err()
+}
+
 func TestCallsEndWithCallTimeout(t *testing.T) {
 	bubble(t, func(t *testing.T, m *model, w *world, t0 time.Time) {
 		w.script["a"] = []behaves{slow(time.Hour), good}
@@ -671,6 +805,36 @@ func TestUnconfiguredConnectionWaitsAndSaysWhy(t *testing.T) {
 			t.Fatal(err)
 		}
 		m.wantStatus(a, post.StatusPublished)
+	})
+}
+
+// TestP3_NothingGoesOutLateWhenAConnectionIsPutBack: it was taken out of the config
+// after a first try, and comes back a week later.
+func TestP3_NothingGoesOutLateWhenAConnectionIsPutBack(t *testing.T) {
+	bubble(t, func(t *testing.T, m *model, w *world, t0 time.Time) {
+		w.script["tried"] = []behaves{fails(refused(post.ClassServer, post.Refused, 0)), good}
+		tried := m.add(mast, t0, "tried")
+		fresh := m.add(mast, t0.Add(30*time.Second), "fresh")
+		gone := func() bool { at := time.Since(t0); return at > 15*time.Second && at < 7*24*time.Hour }
+		d := New(m, func(acc post.AccountID, c post.ConnectionID) (Publisher, error) {
+			if gone() {
+				return nil, errors.New("mastodon-a is not in the config")
+			}
+			return w.pubs(acc, c)
+		}, Config{})
+		go d.Run(t.Context())
+		sleep(time.Hour)
+		m.wantStatus(tried, post.StatusScheduled) // the connection may be back in time
+		m.wantStatus(fresh, post.StatusScheduled)
+		sleep(8 * 24 * time.Hour)
+		if got := w.sent(); got != "tried" {
+			t.Errorf("sent %q, want one try a week ago and nothing since", got)
+		}
+		m.wantStatus(tried, post.StatusFailed)
+		m.wantStatus(fresh, post.StatusDraft)
+		if r := m.get(tried); r.Problem == nil || r.Problem.Code != CodeLate || !strings.Contains(r.Problem.Message, "not in the config") {
+			t.Errorf("it failed with %+v", r.Problem)
+		}
 	})
 }
 

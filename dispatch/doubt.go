@@ -13,6 +13,10 @@ import (
 // (PLATFORMS §5). After the last it is unknown.
 var lookWaits = [...]time.Duration{5 * time.Second, 10 * time.Second, 45 * time.Second, 4 * time.Minute, 10 * time.Minute}
 
+// longestDoubt is for how long a post is looked up by one [Dispatcher.Tick] after
+// another, none of which looks often enough to end it.
+const longestDoubt = 24 * time.Hour
+
 // A doubt is a post that was sent without an answer. Its intent stays on disk
 // until a look-up decides; a crash makes it an orphan of the next lease, which
 // is one more doubt.
@@ -108,7 +112,7 @@ func (s *session) look(b *doubt) (d post.Done, decided bool) {
 		return d, false // stopping cut it off: the next process looks again
 	}
 	b.looks++
-	last := b.looks >= len(lookWaits)
+	last := b.looks >= len(lookWaits) || s.c.once && now.Sub(b.began) > longestDoubt
 	trusted := !time.Now().Before(b.trustAt)
 	s.c.health.with(s.key, func(h *health) {
 		switch {
@@ -120,7 +124,7 @@ func (s *session) look(b *doubt) (d post.Done, decided bool) {
 		case f == nil && found.State == post.Undecidable && trusted:
 			d, decided = unknown(p, b.why, b.why.Message+"; the platform cannot tell", now), true
 		case f != nil && last:
-			d, decided = unknown(p, b.why, fmt.Sprintf("%s; it was looked up %d times: %s", b.why.Message, b.looks, f.Message), now), true
+			d, decided = unknown(p, b.why, fmt.Sprintf("%s; it was looked up %s: %s", b.why.Message, times(b), f.Message), now), true
 		}
 		if decided && d.Status != post.StatusPublished {
 			s.c.cfg.spend(&d, b.why.Message, now, h)
@@ -136,6 +140,14 @@ func (s *session) look(b *doubt) (d post.Done, decided bool) {
 		b.lookAt = b.trustAt
 	}
 	return d, false
+}
+
+// times says how often a post was looked up in vain.
+func times(b *doubt) string {
+	if b.looks < len(lookWaits) {
+		return "for a day"
+	}
+	return fmt.Sprintf("%d times", b.looks)
 }
 
 // lookUp asks the connection's publisher. One that cannot look anything up

@@ -8,7 +8,8 @@ import (
 )
 
 // health is what a connection's last calls say about it. It lives in memory: the
-// pauses that follow from it are kept by the queue.
+// pauses that follow from it, and whether they ended with a success, are kept by the
+// queue.
 type health struct {
 	failures    int       // in a row, that are not a post's own fault
 	pauses      int       // since the last success
@@ -31,6 +32,14 @@ func (h *health) pause(now time.Time) time.Time {
 		h.pauses++
 	}
 	return h.pausedUntil
+}
+
+// recall takes in that a connection failed and paused, which an earlier process knew:
+// a new one would spend a post to find out.
+func (h *health) recall() {
+	if h.pauses == 0 {
+		h.pauses, h.stopped = 1, true
+	}
 }
 
 type connection struct {
@@ -56,4 +65,14 @@ func (b *healthBook) with(c connection, fn func(*health)) {
 		b.of[c] = h
 	}
 	fn(h)
+}
+
+// setBack takes in that the wall clock was set back, by a negative length: pauses
+// last as long as they were to last.
+func (b *healthBook) setBack(by time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, h := range b.of {
+		h.pausedUntil = h.pausedUntil.Add(by)
+	}
 }

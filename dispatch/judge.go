@@ -153,10 +153,11 @@ func unsent(p *post.Post) post.Done {
 }
 
 // unconfigured makes the posts of a connection wait that cannot be called now.
-func unconfigured(p *post.Post, why error, now time.Time) post.Done {
+func (c *Config) unconfigured(p *post.Post, why error, now time.Time) post.Done {
 	d := post.Done{ID: p.ID, Outcome: &post.Outcome{Code: post.ClassUnknown.String(), Message: why.Error(), Retryable: true, At: now}}
 	snooze(&d, now.Add(firstPause))
 	pause(&d, d.RetryAt, why.Error())
+	c.keepTime(&d, p)
 	return d
 }
 

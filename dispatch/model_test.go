@@ -42,6 +42,7 @@ type modelConn struct {
 	notBefore time.Time
 	pauseWhy  string
 	pauses    []string
+	errors    int       // in a row, that counted
 	open      []*record // by (due, id)
 }
 
@@ -177,7 +178,7 @@ func (m *model) Acquire(_ context.Context, ttl time.Duration, most int) ([]post.
 		}
 		c.epoch++
 		c.until = time.Now().Add(ttl)
-		out = append(out, post.Lease{Account: key.account, Connection: key.id, Epoch: c.epoch, Until: c.until})
+		out = append(out, post.Lease{Account: key.account, Connection: key.id, Epoch: c.epoch, Until: c.until, Failing: c.errors > 0 && c.pauseWhy != ""})
 	}
 	return out, nil
 }
@@ -227,9 +228,11 @@ func (m *model) Next(_ context.Context, l post.Lease, done *post.Done, late time
 		if m.slowIntent > 0 {
 			time.Sleep(m.slowIntent)
 		}
+		again := r.Epoch > 0
 		r.Status, r.Epoch, r.BegunAt = post.StatusProcessing, l.Epoch, now.Round(0)
 		r.Attempts++
 		n.OK, n.Delivery = true, r.delivery()
+		n.Delivery.Again = again
 		return n, nil
 	}
 	return n, nil
@@ -267,6 +270,12 @@ func (m *model) finish(c *modelConn, l post.Lease, d post.Done, orphan bool) err
 			r.DueAt = now
 		}
 		c.insert(r)
+	}
+	switch {
+	case d.Status == post.StatusPublished:
+		c.errors = 0
+	case d.Outcome != nil && !d.Snooze:
+		c.errors++
 	}
 	if d.NotBefore.After(c.notBefore) {
 		c.notBefore, c.pauseWhy = d.NotBefore, d.PauseWhy

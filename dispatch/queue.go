@@ -44,9 +44,10 @@ type Queue interface {
 }
 
 // A Publisher makes posts of one connection live. Publish must return soon after
-// its context ends, and must send nothing more once save has failed. An error is
-// a *post.Failure that says how far the send got; any other is in doubt, and its
-// text is kept from logs and reports as it may hold secrets.
+// its context ends, and must send nothing more once save has failed. A save of
+// nothing is a sign of life. An error is a *post.Failure that says how far the send
+// got; any other is in doubt, and its text is kept from logs and reports as it may
+// hold secrets.
 type Publisher interface {
 	Publish(ctx context.Context, d post.Delivery, save func(parts []post.Part, state []byte) error) (post.Receipt, error)
 }

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/postroom/postroom/post"
@@ -9,27 +10,29 @@ import (
 // report tells of an outcome that is on disk.
 func (s *session) report(a *attempt) {
 	p, d := &a.delivery.Post, &a.done
-	log := s.log.With("post", p.ID, "group", p.Group, "attempt", p.Attempts)
+	say := func(level slog.Level, what string, more ...any) {
+		s.log.Log(s.c.durable, level, what, append([]any{"post", p.ID, "group", p.Group, "attempt", p.Attempts}, more...)...)
+	}
 	var o Outcome
 	switch {
 	case d.Status == post.StatusPublished:
 		o = Published
-		log.Info("published", "due_at", p.DueAt, "late", a.late(), "found", d.Receipt.Found)
+		say(slog.LevelInfo, "published", "due_at", p.DueAt, "late", a.late(), "found", d.Receipt.Found)
 	case d.Status == post.StatusUnknown:
 		o = Unknown
-		log.Info("unknown: look at the platform, then resolve it", "due_at", p.DueAt, "err", d.Outcome.Message)
+		say(slog.LevelInfo, "unknown: look at the platform, then resolve it", "due_at", p.DueAt, "err", d.Outcome.Message)
 	case d.Status == post.StatusFailed:
 		o = Failed
-		log.Info("failed", "due_at", p.DueAt, "err", d.Outcome.Message)
+		say(slog.LevelInfo, "failed", "due_at", p.DueAt, "err", d.Outcome.Message)
 	case d.Outcome == nil:
-		log.Debug("taken back unsent", "due_at", d.RetryAt)
+		say(slog.LevelDebug, "taken back unsent", "due_at", d.RetryAt)
 		return
 	case d.Snooze:
 		o = Throttled
-		log.Info("waits", "due_at", d.RetryAt, "err", d.Outcome.Message)
+		say(slog.LevelInfo, "waits", "due_at", d.RetryAt, "err", d.Outcome.Message)
 	default:
 		o = Retried
-		log.Info("failed, and will be tried again", "due_at", d.RetryAt, "err", d.Outcome.Message)
+		say(slog.LevelInfo, "failed, and will be tried again", "due_at", d.RetryAt, "err", d.Outcome.Message)
 	}
 	if d.PauseWhy != "" {
 		s.log.Warn("the connection pauses", "until", d.NotBefore, "err", d.PauseWhy)

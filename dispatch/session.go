@@ -32,6 +32,9 @@ type session struct {
 
 func newSession(c *crew, l post.Lease) *session {
 	key := connection{l.Account, l.Connection}
+	if l.Failing {
+		c.health.with(key, func(h *health) { h.recall() })
+	}
 	return &session{c: c, key: key, lease: l, log: c.cfg.Log.With("connection", l.Connection, "platform", l.Connection.Platform())}
 }
 
@@ -193,7 +196,7 @@ func (s *session) send(d post.Delivery) (*attempt, error) {
 	a := &attempt{delivery: d}
 	pub, err := s.c.pubs(s.lease.Account, s.lease.Connection)
 	if err != nil {
-		a.done = unconfigured(&d.Post, err, s.c.cfg.Now())
+		a.done = s.c.cfg.unconfigured(&d.Post, err, s.c.cfg.Now())
 		return a, nil
 	}
 	if err := s.keepLease(); err != nil { // writing the intent may have taken long
@@ -264,6 +267,9 @@ func (s *session) outcome(a *attempt, pub Publisher, r post.Receipt, f *post.Fai
 	}
 	if every > 0 {
 		pace(&a.done, a.began.Add(every))
+	}
+	if until := s.c.cfg.Spent(s.lease.Account, s.lease.Connection); until.After(now) {
+		pause(&a.done, until, "what the platform takes for now is used up")
 	}
 	return a
 }
