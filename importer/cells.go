@@ -103,6 +103,17 @@ func tidy(s string) string {
 	return strings.TrimSpace(s)
 }
 
+// trimText takes off what does not show at the ends of a text.
+func trimText(s string) string {
+	if s != "" && isGraphic(s[0]) && isGraphic(s[len(s)-1]) {
+		return s
+	}
+	return strings.Trim(s, " \t\n\r\u00a0\ufeff\u200b")
+}
+
+// isGraphic reports whether a byte is a character of ASCII that shows.
+func isGraphic(c byte) bool { return c > ' ' && c < 0x7f }
+
 // rounded is a number that a spreadsheet shows instead of a long id.
 var rounded = regexp.MustCompile(`^\d([.,]\d+)?[eE]\+\d+$`)
 

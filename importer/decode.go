@@ -116,40 +116,27 @@ const (
 	codeBinary = "BINARY_FILE"
 )
 
-// detect finds out what a file is and how it is encoded: a byte order mark, the
-// pattern of NULs, whether all of it is UTF-8, else the code page that Excel
-// writes in the west (INGEST §4.4). Guessers by language are wrong too often on
-// short posts.
-func (f *File) detect(ctx context.Context) error {
-	if f.sheet != nil {
-		f.enc = utf8Plain
-		return nil
-	}
-	head, err := f.detectHead()
-	if err != nil || f.enc.with != nil {
-		return err
-	}
-	bad, err := f.firstInvalid(ctx)
-	if err != nil || bad < 0 {
-		return err
-	}
-	mixed := f.enc.skip > 0 || bytes.ContainsFunc(head[:min(bad, int64(len(head)))], func(c rune) bool { return c >= utf8.RuneSelf })
+// guess sets the encoding of a file that was taken for enc, UTF-8, and stops being
+// so at the byte bad. Guessers by language are wrong too often on short posts
+// (INGEST §4.4).
+func (f *File) guess(enc encoding, head []byte, bad int64) {
+	mixed := enc.skip > 0 || bytes.ContainsFunc(head[:min(bad, int64(len(head)))], func(c rune) bool { return c >= utf8.RuneSelf })
 	switch {
 	case mixed:
-		f.enc = encoding{name: "UTF-8 and Windows-1252", skip: f.enc.skip, with: windows1252.with}
+		f.enc = encoding{name: "UTF-8 and Windows-1252", skip: enc.skip, with: windows1252.with}
 		f.note(post.Problem{Code: "MIXED_ENCODING", Got: post.Shorten(f.sampleAt(bad)), Want: "UTF-8 throughout: what is not was read as Windows-1252", Hint: "check the accents in the report; save as CSV UTF-8 to be sure"})
-		return nil
+		return
 	case looksMac(head):
 		f.enc = macRoman
 	default:
 		f.enc = windows1252
 	}
 	f.note(post.Problem{Code: "GUESSED_ENCODING", Got: post.Shorten(f.sampleAt(bad)), Want: "UTF-8: the file was read as " + f.enc.name, Hint: "check the accents in the report; save as CSV UTF-8 to be sure"})
-	return nil
 }
 
-// detectHead reads the head of the file and finds out from it all but which
-// eight-bit encoding it has: until detect has read the whole, that is UTF-8.
+// detectHead reads the head of the file and finds out what it is and how it is
+// encoded, by a byte order mark or the pattern of NULs (INGEST §4.4): all but which
+// eight-bit encoding it has, which is taken for UTF-8 until the whole was read.
 func (f *File) detectHead() ([]byte, error) {
 	head := make([]byte, min(f.size, 64<<10))
 	if _, err := io.ReadFull(io.NewSectionReader(f.src, 0, f.size), head); err != nil {

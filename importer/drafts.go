@@ -180,13 +180,12 @@ func (m *maker) letters(text string) {
 
 func (m *maker) content() {
 	d := &m.row.Draft
-	d.Text = m.in.Content
-	d.Text = strings.Trim(d.Text, " \t\n\r\u00a0\ufeff\u200b")
+	d.Text = trimText(m.in.Content)
 	for _, v := range m.in.Variants {
 		if d.Variants == nil {
 			d.Variants = map[post.Platform]string{}
 		}
-		if text := strings.Trim(strings.Map(printable, v.text), " \t\n\r\u00a0\ufeff\u200b"); text != "" {
+		if text := trimText(strings.Map(printable, v.text)); text != "" {
 			d.Variants[m.columns[v.column].platform] = text
 		}
 	}
@@ -196,7 +195,7 @@ func (m *maker) content() {
 	}
 	m.letters(d.Text)
 	switch {
-	case excelError[d.Text]:
+	case strings.HasPrefix(d.Text, "#") && excelError[d.Text]:
 		m.wrong(fieldContent, "FORMULA_ERROR", d.Text, "a text: this is a formula that failed", "mend the cell in the spreadsheet and save again")
 	case strings.HasPrefix(d.Text, "=") && (cellRef.MatchString(d.Text) || looksFormula(d.Text)):
 		m.wrong(fieldContent, "FORMULA", d.Text, "a text: this is a formula", "save the file with values in place of formulas")

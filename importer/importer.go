@@ -119,9 +119,48 @@ func (f *File) look(ctx context.Context) error {
 	if most := f.opt.Limits.MaxBytes; f.size > most {
 		return unusable(&f.opt, "FILE_TOO_LARGE", fmt.Sprintf("%d bytes", f.size), fmt.Sprintf("at most %d bytes", most), "split the file")
 	}
-	if err := f.detect(ctx); err != nil {
+	if f.sheet != nil {
+		f.enc = utf8Plain
+		return f.read(ctx)
+	}
+	head, err := f.detectHead()
+	if err != nil {
 		return err
 	}
+	if f.enc.with != nil {
+		return f.read(ctx)
+	}
+	return f.tryUTF8(ctx, head)
+}
+
+// tryUTF8 reads the text as UTF-8, as most files are, and meanwhile finds out whether
+// it is that to its end. One that is not is read again, as what it may be.
+func (f *File) tryUTF8(ctx context.Context, head []byte) error {
+	early, stop := context.WithCancel(ctx)
+	defer stop()
+	bad := int64(-1)
+	var check errgroup.Group
+	check.Go(func() (err error) {
+		if bad, err = f.firstInvalid(ctx); err != nil || bad >= 0 {
+			stop()
+		}
+		return err
+	})
+	err := f.read(early)
+	if err := check.Wait(); err != nil {
+		return err
+	}
+	if bad < 0 {
+		return err
+	}
+	enc := f.enc
+	*f = *newFile(f.src, f.size, f.opt)
+	f.guess(enc, head, bad)
+	return f.read(ctx)
+}
+
+// read looks at the header and the rows of a text whose encoding is known.
+func (f *File) read(ctx context.Context) error {
 	if err := f.findHeader(); err != nil {
 		return err
 	}

@@ -6,15 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 )
 
 // A record is one row as it stands in the file. Its slices belong to the reader
-// and are gone at the next call; text is a string of its own.
+// and are gone at the next call.
 type record struct {
 	line  int    // physical line of its first byte
 	raw   []byte // without the line ending
-	text  string // all cells, unquoted, one after the other
+	text  []byte // all cells, unquoted, one after the other
 	ends  []int  // where each cell ends in text
 	fault fault
 	where int // cell of the fault, from 1
@@ -44,18 +43,18 @@ func (r *record) cell(i int) string {
 	if i > 0 {
 		start = r.ends[i-1]
 	}
-	return r.text[start:r.ends[i]]
+	return string(r.text[start:r.ends[i]])
 }
 
 // blank reports whether all cells are empty, or hold nothing that shows, like the
 // Ctrl-Z that old programs end a file with: such a row is none.
 func (r *record) blank() bool {
-	if r.fault != noFault || len(r.text) > 0 && r.text[0] > ' ' && r.text[0] < 0x7f {
+	if r.fault != noFault || len(r.text) > 0 && isGraphic(r.text[0]) {
 		return false
 	}
-	return strings.TrimFunc(r.text, func(c rune) bool {
+	return len(bytes.TrimFunc(r.text, func(c rune) bool {
 		return c <= ' ' || c == 0x7f || c == '\u00a0' || c == '\ufeff' || c == '\u200b'
-	}) == ""
+	})) == 0
 }
 
 // mostQuotedLines is how many lines one quoted cell may have before its quote
@@ -178,7 +177,7 @@ func (r *recordReader) next() (*record, error) {
 			return r.broken(p)
 		}
 		r.rec.raw = r.buf[r.start : r.start+p.raw]
-		r.rec.text = string(r.cells)
+		r.rec.text = r.cells
 		r.rec.fault, r.rec.where = noFault, 0
 		r.take(p)
 		return &r.rec, nil

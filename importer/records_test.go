@@ -126,7 +126,7 @@ func TestLimitsCostOneRow(t *testing.T) {
 					t.Fatal(err)
 				}
 				if faults = append(faults, rec.fault); rec.fault == noFault {
-					last = rec.text
+					last = string(rec.text)
 				}
 			}
 			if faults[0] != noFault || faults[1] != c.want && faults[1] != rowTooLong || last != "last2" {

@@ -80,7 +80,7 @@ func (f *File) headRecords(head []byte, delim byte, whole bool, most int) []reco
 			break // cut off by the end of the head
 		}
 		c := *rec
-		c.raw, c.ends = bytes.Clone(rec.raw), append([]int(nil), rec.ends...)
+		c.raw, c.text, c.ends = bytes.Clone(rec.raw), bytes.Clone(rec.text), slices.Clone(rec.ends)
 		out = append(out, c)
 	}
 	return out
