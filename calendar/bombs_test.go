@@ -32,6 +32,13 @@ var bombs = map[string]func() string{
 	"99,000 without a UID": func() string {
 		return "BEGIN:VCALENDAR\r\n" + strings.Repeat("BEGIN:VEVENT\r\nDTSTART:20260303T090000Z\r\nSUMMARY:x\r\nEND:VEVENT\r\n", 99_000) + "END:VCALENDAR\r\n"
 	},
+	"99,000 of one UID that differ": func() string {
+		var b strings.Builder
+		for i := range 99_000 {
+			fmt.Fprintf(&b, "BEGIN:VEVENT\r\nUID:1\r\nDTSTART:20260303T090000Z\r\nSUMMARY:x%d\r\nEND:VEVENT\r\n", i)
+		}
+		return "BEGIN:VCALENDAR\r\n" + b.String() + "END:VCALENDAR\r\n"
+	},
 	"50,000 overrides of one": func() string { return "BEGIN:VCALENDAR\r\n" + manyOverrides(50_000) + "END:VCALENDAR\r\n" },
 	"200,000 exdates": func() string {
 		return inEvent("RRULE:FREQ=DAILY\r\n" + strings.Repeat("EXDATE:20260304T090000Z\r\n", 200_000))

@@ -8,6 +8,7 @@ import (
 	"io"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,6 +40,7 @@ type Options struct {
 	Links     bool // the URL goes into the text
 
 	mostInstances int // of one series; [mostInstances] when 0
+	mostRows      int // of the file; [mostRows] when 0
 }
 
 // ContentFrom says which part of an event is what is posted.
@@ -79,18 +81,22 @@ type File struct {
 	parser     *parser
 	cals       []*vcalendar
 	series     []*series
-	byUID      map[string]*series
-	unnamed    map[string]int // events without a UID, by what they say
-	loose      []*event       // events that clash with another of their UID
-	superseded []*event       // events of which the file has a later revision
-	passed     map[string]int
-	truncated  bool
-	lost       int // components that go-ical could not read
-	notes      []post.Problem
-	omitted    int // notes beyond the most
-	steps      int // left for all rules of the file
-	zoneNames  zoneNames
-	rows       []Row
+	byUID      map[string]map[string]*series // by kind, then UID
+	unnamed    map[string]int                // events without a UID, by what they say
+	loose      []*event                      // events that clash with another of their UID
+	superseded []*event                      // events of which the file has a later revision
+	beyond     struct {                      // of these, counted only: more are never listed
+		series, loose, superseded int
+	}
+	passed      map[string]int
+	truncated   bool
+	lost        int // components that go-ical could not read
+	notes       []post.Problem
+	omitted     int          // notes beyond the most
+	steps       int          // left for all rules of the file
+	occurrences []occurrence // room for those of one series
+	zoneNames   zoneNames
+	rows        []*Row
 }
 
 // fileSteps bounds the work on all the rules of one file.
@@ -118,10 +124,9 @@ func read(ctx context.Context, raw string, o Options) (*File, error) {
 	if o.Horizon == 0 {
 		o.Horizon = DefaultHorizon
 	}
-	if o.mostInstances == 0 {
-		o.mostInstances = mostInstances
-	}
-	f := &File{opt: o, parser: newParser(), byUID: map[string]*series{}, unnamed: map[string]int{}, passed: map[string]int{}, steps: fileSteps, zoneNames: zoneNames{}}
+	o.mostInstances = cmp.Or(o.mostInstances, mostInstances)
+	o.mostRows = cmp.Or(o.mostRows, mostRows)
+	f := &File{opt: o, parser: newParser(), byUID: map[string]map[string]*series{}, unnamed: map[string]int{}, passed: map[string]int{}, steps: fileSteps, zoneNames: zoneNames{}}
 	text := decode(raw)
 	lex := newLexer(text)
 	found := lex.begin()
@@ -207,14 +212,23 @@ func (f *File) addZone(cal *vcalendar, c *component) {
 	}
 }
 
-// addEvent puts an event into its series.
+// addEvent puts an event into its series. Each series gives a row or more: once there
+// are more than may be listed, no other is begun.
 func (f *File) addEvent(cal *vcalendar, c *component) {
+	switch {
+	case f.off(c.name):
+		f.passed[c.name]++
+		return
+	case len(f.series) > f.opt.mostRows && f.byUID[c.name][c.uid()] == nil:
+		f.beyond.series++
+		return
+	}
 	parsed, err := f.parser.parse(c)
 	if err != nil {
 		f.lost++
 		e := &event{cal: cal, kind: c.name, line: c.line}
 		f.fail(e, c.line, c.name, "", "an event that can be read: "+err.Error(), "")
-		f.loose = append(f.loose, e)
+		f.addLoose(e)
 		return
 	}
 	e := f.eventOf(parsed, c, cal)
@@ -222,17 +236,23 @@ func (f *File) addEvent(cal *vcalendar, c *component) {
 		f.fail(e, lost.line, lost.name, "", string(lost.fault), "shorten it, or mend the line")
 	}
 	if e.uid == "" {
-		e.uid = f.makeUID(e)
-		f.warn(e, e.line, "UID", "", "a UID: without one, an edited event is a new post")
+		e.uid, e.unnamed = f.makeUID(e), true
 	}
-	s := f.byUID[e.kind+e.uid]
+	s := f.byUID[e.kind][e.uid]
 	if s == nil {
-		s = &series{uid: e.uid}
-		f.byUID[e.kind+e.uid] = s
+		s = &series{}
 		f.series = append(f.series, s)
+		if f.byUID[e.kind] == nil {
+			f.byUID[e.kind] = map[string]*series{}
+		}
+		f.byUID[e.kind][e.uid] = s
 	}
 	out, other := s.add(e)
-	if out != nil {
+	switch {
+	case out == nil:
+	case len(f.superseded) > mostNotes:
+		f.beyond.superseded++
+	default:
 		out.left = "the file has the same event in a later revision, or once more"
 		f.superseded = append(f.superseded, out)
 	}
@@ -242,19 +262,28 @@ func (f *File) addEvent(cal *vcalendar, c *component) {
 			f.fail(other, other.line, "UID", other.uid, fmt.Sprintf("a UID of its own: line %d has the same, in the same revision, and says otherwise", e.line), hint)
 		}
 		f.fail(e, e.line, "UID", e.uid, fmt.Sprintf("a UID of its own: line %d has the same, in the same revision, and says otherwise", other.line), hint)
-		f.loose = append(f.loose, e)
+		f.addLoose(e)
 	}
+}
+
+// addLoose keeps an event that belongs to no series.
+func (f *File) addLoose(e *event) {
+	if len(f.loose) > f.opt.mostRows {
+		f.beyond.loose++
+		return
+	}
+	f.loose = append(f.loose, e)
 }
 
 // makeUID makes a UID of what an event says, numbered among its equals.
 func (f *File) makeUID(e *event) string {
-	base := fmt.Sprintf("no-uid:%s:%s", e.start.at.utc().Format("20060102T150405"), e.summary)
+	base := "no-uid:" + e.start.at.utc().Format("20060102T150405") + ":" + e.summary
 	n := f.unnamed[base] + 1
 	f.unnamed[base] = n
 	if n == 1 {
 		return base
 	}
-	return fmt.Sprintf("%s:%d", base, n)
+	return base + ":" + strconv.Itoa(n)
 }
 
 // settle reads what a calendar says of itself.
@@ -329,16 +358,19 @@ func (c *vcalendar) Name() string {
 // incomplete file lacks is not gone.
 func (f *File) Complete() bool { return !f.truncated && f.lost == 0 }
 
-// Partial reports whether the file is a message about some events and not the
-// whole calendar: what it does not name stays as it is.
-func (f *File) Partial() bool {
+// Partial reports whether the file is not the whole calendar: what it does not name
+// stays as it is.
+func (f *File) Partial() bool { return f.Message() || !f.Complete() }
+
+// Message reports whether the file is a message about some events.
+func (f *File) Message() bool {
 	for _, c := range f.cals {
 		switch c.method {
 		case "CANCEL", "ADD", "REQUEST":
 			return true
 		}
 	}
-	return !f.Complete()
+	return false
 }
 
 // Series reports whether some event recurs, and so may give more posts as time

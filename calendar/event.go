@@ -1,6 +1,7 @@
 package calendar
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -22,20 +23,23 @@ type vcalendar struct {
 	base   zone // of floating times and whole days
 }
 
-// An event is one VEVENT, VTODO or VJOURNAL.
+// An event is one VEVENT, VTODO or VJOURNAL. A file may hold a hundred thousand of
+// them, all of which are kept until the last one is read: another of the same UID may
+// follow.
 type event struct {
-	cal  *vcalendar
-	kind string
-	line int
-	cut  bool // the file ended inside it
+	cal      *vcalendar
+	kind     string
+	line     int
+	sequence int32
+	cut      bool // the file ended inside it
+	unnamed  bool // its UID was made for it
+	rolled   bool // its month does not have the day of start, as written: it was counted on
+	meeting  bool // people are invited, or a call is set up
 
 	uid        string
-	sequence   int
 	modifiedAt time.Time
 	start      stamp
 	recurrence stamp // RECURRENCE-ID
-	onward     bool  // RANGE=THISANDFUTURE
-	rolled     bool  // its month does not have the day of start, as written: it was counted on
 	more       *repetition
 
 	status, class string
@@ -46,7 +50,6 @@ type event struct {
 	categories    []string
 	platforms     string // X-POST-PLATFORMS
 	attach        []attachment
-	meeting       bool // people are invited, or a call is set up
 
 	instance string // of an override: what it overrides, as its series names it
 	left     string // why its file itself leaves it out; "" where it does not
@@ -90,32 +93,27 @@ func (f *File) eventOf(c *ical.Component, raw *component, cal *vcalendar) *event
 		if err != nil {
 			f.warn(e, raw.first("SEQUENCE").line, "SEQUENCE", s, err.Error())
 		}
-		e.sequence = n
+		e.sequence = int32(n)
 	}
 	if st, ok := parseStamp(propValue(c, "LAST-MODIFIED")); ok {
 		e.modifiedAt = st.at.utc()
 	}
 	dateName := "DTSTART"
-	if c.Name == "VTODO" && c.Props.Get("DUE") != nil {
+	if c.Name == "VTODO" && firstProp(c, "DUE") != nil {
 		dateName = "DUE"
 	}
-	if p := c.Props.Get(dateName); p != nil && !recurring(c) {
+	if p := firstProp(c, dateName); p != nil && !recurring(c) {
 		p.Value, e.rolled = rollDay(p.Value)
 	}
 	e.start = f.stampOf(e, c, raw, dateName)
 	e.recurrence = f.stampOf(e, c, raw, "RECURRENCE-ID")
-	if p := c.Props.Get("RECURRENCE-ID"); p != nil && strings.EqualFold(p.Params.Get("RANGE"), "THISANDFUTURE") {
-		e.onward = true
+	if p := firstProp(c, "RECURRENCE-ID"); p != nil && strings.EqualFold(p.Params.Get("RANGE"), "THISANDFUTURE") {
+		e.recurrence.onward = true
 	}
 	e.status, e.class = strings.ToUpper(text("STATUS")), strings.ToUpper(text("CLASS"))
 	e.summary = text("SUMMARY")
 	if e.text = strings.Trim(unescape(propValue(c, "DESCRIPTION")), "\n"); strings.TrimSpace(e.text) == "" {
-		e.text = ""
-		for _, name := range []string{"X-ALT-DESC", "STYLED-DESCRIPTION"} {
-			if e.html == "" {
-				e.html = text(name)
-			}
-		}
+		e.text, e.html = "", cmp.Or(text("X-ALT-DESC"), text("STYLED-DESCRIPTION"))
 	}
 	e.location, e.url = text("LOCATION"), text("URL")
 	for _, p := range c.Props["CATEGORIES"] {
@@ -125,11 +123,9 @@ func (f *File) eventOf(c *ical.Component, raw *component, cal *vcalendar) *event
 		e.categories = e.categories[:mostCategories]
 		f.warn(e, raw.first("CATEGORIES").line, "CATEGORIES", "", fmt.Sprintf("at most %d categories: the others were not looked at", mostCategories))
 	}
-	if e.platforms = text("X-POST-PLATFORMS"); e.platforms == "" {
-		e.platforms = text("X-SOCIAL-PLATFORMS")
-	}
+	e.platforms = cmp.Or(text("X-POST-PLATFORMS"), text("X-SOCIAL-PLATFORMS"))
 	for _, name := range []string{"ATTENDEE", "CONFERENCE", "X-GOOGLE-CONFERENCE", "X-MICROSOFT-SKYPETEAMSMEETINGURL"} {
-		e.meeting = e.meeting || c.Props.Get(name) != nil
+		e.meeting = e.meeting || firstProp(c, name) != nil
 	}
 	for _, name := range []string{"ATTACH", "IMAGE"} {
 		ps := c.Props[name]
@@ -163,7 +159,7 @@ func attachmentOf(p *ical.Prop, raw *property) attachment {
 // stampOf reads a property that holds one date. A bad one is an error of the
 // event.
 func (f *File) stampOf(e *event, c *ical.Component, raw *component, name string) stamp {
-	p := c.Props.Get(name)
+	p := firstProp(c, name)
 	if p == nil {
 		return stamp{}
 	}
@@ -173,7 +169,7 @@ func (f *File) stampOf(e *event, c *ical.Component, raw *component, name string)
 		f.fail(e, line, name, p.Value, wantDate, "")
 		return stamp{}
 	}
-	st.line = line
+	st.line = int32(line)
 	if !st.utc && !st.date {
 		st.zone = p.Params.Get("TZID")
 	}
@@ -192,7 +188,9 @@ const mostDates = 250_000
 
 // repetitionOf reads what makes a series of an event, or nil.
 func (f *File) repetitionOf(e *event, c *ical.Component, raw *component) *repetition {
-	var r repetition
+	if !recurring(c) {
+		return nil
+	}
 	rules := func(name string) []*rule {
 		var out []*rule
 		given := raw.all(name)
@@ -210,12 +208,12 @@ func (f *File) repetitionOf(e *event, c *ical.Component, raw *component) *repeti
 		}
 		return out
 	}
-	if !recurring(c) {
-		return nil
-	}
-	r.rules, r.exRules = rules("RRULE"), rules("EXRULE")
 	dates := func(name string) []stamp {
-		var out []stamp
+		most := 0
+		for _, p := range c.Props[name] {
+			most += 1 + strings.Count(p.Value, ",")
+		}
+		out := make([]stamp, 0, min(most, mostDates))
 		given := raw.all(name)
 		for i, p := range c.Props[name] {
 			zone := p.Params.Get("TZID")
@@ -233,7 +231,7 @@ func (f *File) repetitionOf(e *event, c *ical.Component, raw *component) *repeti
 					f.warn(e, given[i].line, name, part, wantDate+": it was left out")
 					continue
 				}
-				st.line = given[i].line
+				st.line = int32(given[i].line)
 				if !st.utc && !st.date {
 					st.zone = zone
 				}
@@ -242,8 +240,7 @@ func (f *File) repetitionOf(e *event, c *ical.Component, raw *component) *repeti
 		}
 		return out
 	}
-	r.rdates, r.exdates = dates("RDATE"), dates("EXDATE")
-	return &r
+	return &repetition{rules: rules("RRULE"), exRules: rules("EXRULE"), rdates: dates("RDATE"), exdates: dates("EXDATE")}
 }
 
 // recurring reports whether a component says something of a series.

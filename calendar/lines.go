@@ -64,6 +64,7 @@ const (
 // A lexer cuts a text into lines, and folded lines together again.
 type lexer struct {
 	text   string
+	utf8   bool // all of it
 	pos    int
 	lf     int    // the first line feed not before pos; len(text) when there is none
 	n      int    // lines begun so far
@@ -74,7 +75,9 @@ type lexer struct {
 	held   bool   // there is one
 }
 
-func newLexer(text string) *lexer { return &lexer{text: text, lf: -1} }
+func newLexer(text string) *lexer {
+	return &lexer{text: text, utf8: utf8.ValidString(text), lf: -1}
+}
 
 // physical returns the next line as it stands, without its ending: CR LF, LF, CR,
 // or the CR CR LF of a file that was converted twice.
@@ -242,13 +245,18 @@ func (l *lexer) next() (out logical, ok bool) {
 	} else if len(out.text) > most {
 		out.text, out.cut = out.text[:most], true
 	}
-	out.text = toUTF8(out.text)
+	if !l.utf8 || out.cut {
+		out.text = toUTF8(out.text)
+	}
 	return out, true
 }
 
 // quotedPrintable reports whether a line says that its value is so encoded, as
 // vCalendar 1.0 has it.
 func quotedPrintable(line string) bool {
+	if len(line) <= 16 {
+		return false
+	}
 	head, _, _ := strings.Cut(line[:min(len(line), 256)], ":")
 	return len(head) > 16 && strings.Contains(strings.ToUpper(head), "QUOTED-PRINTABLE")
 }

@@ -25,6 +25,7 @@ type meaning struct {
 	media       []Media
 	notPost     string // why the event is no post; "" when it is one
 	problems    []post.Problem
+	told        bool // and those of the event
 }
 
 // Media is a picture or film that came inside a calendar.

@@ -47,14 +47,14 @@ func (f *File) Rows(ctx context.Context, fn func(*Row) error) error {
 				return err
 			}
 		}
-		if err := fn(&f.rows[i]); err != nil {
+		if err := fn(f.rows[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// mostRows bounds the rows that a file gives.
+// mostRows bounds the rows that a file gives, where Options do not.
 const mostRows = 20_000
 
 // refused are the methods of messages that are no calendar (RFC 5546).
@@ -81,7 +81,15 @@ func (f *File) makeRows(ctx context.Context) error {
 		}
 	}
 	inline := 0
-	f.rows = slices.Grow(f.rows, min(len(f.series), mostRows))
+	cut := false
+	tooMany := func(e *event, left int) {
+		if !cut {
+			f.add(e, nil, "", []post.Problem{f.problem(e, "TOO_MANY", fmt.Sprintf("at most %d posts from one file: this event and all after it were left out", f.opt.mostRows), "export a shorter span of time")})
+		}
+		cut, f.truncated = true, true
+		f.note(post.Problem{Line: e.line, Code: "TOO_MANY", Want: fmt.Sprintf("at most %d posts from one file: %d events were left out", f.opt.mostRows, left)})
+	}
+	f.rows = slices.Grow(f.rows, len(f.series))
 	for i, s := range f.series {
 		if i%256 == 0 {
 			if err := ctx.Err(); err != nil {
@@ -91,10 +99,6 @@ func (f *File) makeRows(ctx context.Context) error {
 		first := s.master
 		if first == nil {
 			first = s.overrides[0]
-		}
-		if f.off(first) {
-			f.passed[first.kind]++
-			continue
 		}
 		at := len(f.rows)
 		f.rowsOf(s)
@@ -108,27 +112,28 @@ func (f *File) makeRows(ctx context.Context) error {
 		if inline > maxInlineFile {
 			return f.opt.unusable(first.line, "TOO_MUCH_MEDIA", "", fmt.Sprintf("at most %d MiB of pictures inside the file", maxInlineFile>>20), "put them into media/, and name them in the events")
 		}
-		if len(f.rows) > mostRows {
+		if len(f.rows) > f.opt.mostRows || i == f.opt.mostRows {
 			f.rows = f.rows[:at]
-			f.add(first, nil, "", []post.Problem{f.problem(first, "TOO_MANY", fmt.Sprintf("at most %d posts from one file: this event and all after it were left out", mostRows), "export a shorter span of time")})
-			f.truncated = true
-			f.note(post.Problem{Line: first.line, Code: "TOO_MANY", Want: fmt.Sprintf("at most %d posts from one file: %d events were left out", mostRows, len(f.series)-i)})
+			tooMany(first, len(f.series)-i+f.beyond.series)
 			break
 		}
 	}
-	for _, e := range f.loose {
+	for i, e := range f.loose {
+		if len(f.rows) >= f.opt.mostRows {
+			tooMany(e, len(f.loose)-i+f.beyond.loose)
+			break
+		}
 		f.add(e, nil, "", e.problems)
 	}
-	f.superseded = slices.DeleteFunc(f.superseded, f.off)
 	for i, e := range f.superseded {
 		if i == mostNotes {
-			f.note(post.Problem{Code: "LEFT_OUT", Want: fmt.Sprintf("each event once: %d more events like the one in line %d were left out", len(f.superseded)-i, e.line)})
+			f.note(post.Problem{Code: "LEFT_OUT", Want: fmt.Sprintf("each event once: %d more events like the one in line %d were left out", 1+f.beyond.superseded, e.line)})
 			break
 		}
 		f.addAbsent(e, "LEFT_OUT", "not posted: "+e.left, "")
 	}
 	f.sayPassed()
-	slices.SortStableFunc(f.rows, func(a, b Row) int { return a.Line - b.Line })
+	slices.SortStableFunc(f.rows, func(a, b *Row) int { return a.Line - b.Line })
 	for i := range f.rows {
 		f.rows[i].N = i + 1
 	}
@@ -136,8 +141,8 @@ func (f *File) makeRows(ctx context.Context) error {
 }
 
 // off reports whether components of this kind are not read.
-func (f *File) off(e *event) bool {
-	return e.kind == "VTODO" && !f.opt.Tasks || e.kind == "VJOURNAL" && !f.opt.Journals
+func (f *File) off(kind string) bool {
+	return kind == "VTODO" && !f.opt.Tasks || kind == "VJOURNAL" && !f.opt.Journals
 }
 
 // sayPassed notes what no post can be made of.
@@ -176,6 +181,9 @@ func (f *File) rowsOf(s *series) {
 	if first == nil {
 		first = s.overrides[0]
 	}
+	if first.unnamed { // and so its series is it alone
+		f.warn(first, first.line, "UID", "", "a UID: without one, an edited event is a new post")
+	}
 	if why := meaningOf(first).notPost; why != "" {
 		f.addNotPost(first, why)
 		return
@@ -191,6 +199,9 @@ func (f *File) rowsOf(s *series) {
 		}
 	}
 	for _, e := range s.overrides {
+		if len(f.rows) > f.opt.mostRows {
+			return
+		}
 		if e.cut {
 			f.fail(e, e.line, e.kind, "", "END:"+e.kind+": the file is cut off inside this event", "")
 		}
@@ -206,8 +217,10 @@ func (f *File) rowsOf(s *series) {
 	if n := mostInOneDay(ins); n > 1 && s.master != nil {
 		f.warn(s.master, s.master.line, "RRULE", "", fmt.Sprintf("at most one post a day of the same words: the series gives %d within a day, and networks slow down or refuse what repeats itself", n))
 	}
-	told := map[*event]bool{}
 	for i := range ins {
+		if len(f.rows) > f.opt.mostRows {
+			return // they are left out
+		}
 		in := &ins[i]
 		if post.HasErrors(in.event.problems) {
 			continue // told above
@@ -218,19 +231,22 @@ func (f *File) rowsOf(s *series) {
 			continue
 		}
 		ps := m.problems
-		if !told[in.event] { // what is wrong with the event is said once
+		if !m.told { // what is wrong with the event is said once
 			ps = slices.Concat(in.event.problems, ps)
-			told[in.event] = true
+			m.told = true
 		} else if !post.HasErrors(ps) {
 			ps = nil
 		}
 		f.addInstance(in, m, ps)
 	}
-	f.rows = slices.Grow(f.rows, len(s.overrides))
 	listed := len(ins) > 0
 	for _, e := range s.overrides {
+		if len(f.rows) > f.opt.mostRows {
+			return
+		}
+		m := meaningOf(e)
 		switch {
-		case told[e] || post.HasErrors(e.problems) || meaningOf(e).notPost != "":
+		case m.told || post.HasErrors(e.problems) || m.notPost != "":
 			continue // it is listed, or is nobody's business
 		case e.left != "":
 			f.addAbsent(e, "LEFT_OUT", "not posted: "+e.left, "")
@@ -249,6 +265,9 @@ func (f *File) rowsOf(s *series) {
 // mostInOneDay counts the instances of one event that lie within a day of each
 // other, at their densest. They are in order.
 func mostInOneDay(ins []instance) int {
+	if len(ins) < 2 {
+		return len(ins)
+	}
 	most := 0
 	ats := map[*event][]time.Time{}
 	for i := range ins {
@@ -315,19 +334,19 @@ func (f *File) addNotPost(e *event, why string) {
 
 // addAbsent lists an event that gives no post, by its name alone.
 func (f *File) addAbsent(e *event, code, want, hint string) {
-	r := Row{Line: e.line, UID: e.uid, Cells: make([]string, len(header)), Problems: []post.Problem{f.problem(e, code, want, hint)}, Absent: true}
+	r := &Row{Line: e.line, UID: e.uid, Cells: make([]string, len(header)), Problems: []post.Problem{f.problem(e, code, want, hint)}, Absent: true}
 	r.Cells[0] = externalID(e.uid, e.instance)
 	f.rows = append(f.rows, r)
 }
 
 // add lists an event without a time.
 func (f *File) add(e *event, m *meaning, id string, ps []post.Problem) {
-	r := Row{Line: e.line, UID: e.uid, Problems: ps, Sequence: e.sequence, ModifiedAt: e.modifiedAt}
+	r := &Row{Line: e.line, UID: e.uid, Problems: ps, Sequence: int(e.sequence), ModifiedAt: e.modifiedAt}
 	r.Draft.ExternalID = externalID(e.uid, id)
 	if m != nil {
 		r.Draft.Content, r.Draft.Connections, r.Draft.Status = m.content, m.connections, m.status
 	}
-	f.cells(&r, e)
+	f.cells(r, e)
 	f.rows = append(f.rows, r)
 }
 
@@ -342,9 +361,9 @@ func externalID(uid, id string) string {
 // addInstance lists one post.
 func (f *File) addInstance(in *instance, m *meaning, ps []post.Problem) {
 	e := in.event
-	r := Row{
+	r := &Row{
 		Line: e.line, UID: e.uid, Problems: ps, Cancelled: m.cancelled,
-		Sequence: e.sequence, ModifiedAt: e.modifiedAt, Media: m.media,
+		Sequence: int(e.sequence), ModifiedAt: e.modifiedAt, Media: m.media,
 	}
 	at := in.at.UTC()
 	r.Draft = post.Draft{
@@ -353,7 +372,7 @@ func (f *File) addInstance(in *instance, m *meaning, ps []post.Problem) {
 	}
 	warn := func(field, code, want, hint string) {
 		r.Problems = append(slices.Clip(r.Problems), post.Problem{
-			File: f.opt.Name, Line: e.start.line, UID: e.uid, Field: field, Code: code, Want: want, Hint: hint, Severity: post.SeverityWarning,
+			File: f.opt.Name, Line: int(e.start.line), UID: e.uid, Field: field, Code: code, Want: want, Hint: hint, Severity: post.SeverityWarning,
 		})
 	}
 	local := in.at.In(in.zone.loc)
@@ -379,7 +398,7 @@ func (f *File) addInstance(in *instance, m *meaning, ps []post.Problem) {
 		warn("TZID", "ZONE_GUESSED", "a zone that is known: this is "+in.zone.name(), "check the time, then approve it")
 		r.Draft.Status = post.StatusDraft
 	}
-	f.cells(&r, e)
+	f.cells(r, e)
 	if r.Cells[2] = in.zone.loc.String(); !post.HasErrors(r.Problems) {
 		r.Cells[2] = in.zone.name()
 	}

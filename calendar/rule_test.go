@@ -231,7 +231,7 @@ func TestAnOverrideThatItsSeriesDoesNotKnowIsHeldWhereItMayBeASecondCopy(t *test
 		"FREQ=WEEKLY;BYDAY=TH;COUNT=3": options().Status,
 	} {
 		f := openText(t, seriesText("DTSTART:20260303T090000Z\r\nRRULE:"+rule, stray), options())
-		i := slices.IndexFunc(f.rows, func(r Row) bool { return r.Draft.ExternalID == "s/20260310T080000Z" })
+		i := slices.IndexFunc(f.rows, func(r *Row) bool { return r.Draft.ExternalID == "s/20260310T080000Z" })
 		if i < 0 {
 			t.Fatalf("%s: the event is not listed", rule)
 		}

@@ -12,7 +12,6 @@ import (
 // A series is all that a file says under one UID: an event with its rules, and
 // what differs for single instances of it.
 type series struct {
-	uid       string
 	master    *event // nil when only overrides came
 	overrides []*event
 	at        map[stamp]int // of overrides, by what they override
@@ -76,7 +75,7 @@ func (f *File) instances(s *series, from, to time.Time) []instance {
 			e.left = "an EXDATE takes this instance out of its series"
 			continue // an exception beats an override
 		}
-		if e.onward && s.master != nil {
+		if e.recurrence.onward && s.master != nil {
 			continue // a shift
 		}
 		seen[o.key] = true
@@ -236,7 +235,7 @@ func (f *File) zoneOf(e *event, st *stamp) (zone, bool) {
 		return zone{loc: time.UTC}, true
 	case st.zone == "":
 		if e.cal.base.loc == nil {
-			f.fail(e, st.line, "DTSTART", "", "a zone: the time has none, and neither has the calendar", "set `timezone` in the folder's defaults.yaml")
+			f.fail(e, int(st.line), "DTSTART", "", "a zone: the time has none, and neither has the calendar", "set `timezone` in the folder's defaults.yaml")
 			return zone{}, false
 		}
 		return e.cal.base, true
@@ -246,14 +245,14 @@ func (f *File) zoneOf(e *event, st *stamp) (zone, bool) {
 		return zone{loc: e.cal.base.loc, how: fmt.Sprintf("in place of %q, which nothing defines", st.zone), guess: true}, true
 	}
 	if z.loc == nil {
-		f.fail(e, st.line, "TZID", st.zone, "a zone that is known, like Europe/Berlin, or a VTIMEZONE that defines it", "choose a zone in the calendar program and export again")
+		f.fail(e, int(st.line), "TZID", st.zone, "a zone that is known, like Europe/Berlin, or a VTIMEZONE that defines it", "choose a zone in the calendar program and export again")
 		return zone{}, false
 	}
 	return z, true
 }
 
 // expand lists the occurrences of an event that is no override, before exceptions
-// and overrides, around a window.
+// and overrides, around a window. The list holds until the next call.
 func (f *File) expand(e *event, from, to time.Time) ([]occurrence, error) {
 	first, ok := f.occurrenceOf(e, &e.start)
 	if !ok {
@@ -266,7 +265,8 @@ func (f *File) expand(e *event, from, to time.Time) ([]occurrence, error) {
 	lo, hi := wallAt(from.Add(-margin), time.UTC), wallAt(to.Add(margin), time.UTC)
 	b := f.budget(mostSteps)
 	limit := f.opt.mostInstances + 64
-	var out []occurrence
+	out := f.occurrences[:0]
+	defer func() { f.occurrences = out }()
 	inRule, flood := false, false
 	rules := func(rs []*rule, fn func(occurrence) bool) error {
 		for _, r := range rs {
@@ -297,8 +297,9 @@ func (f *File) expand(e *event, from, to time.Time) ([]occurrence, error) {
 	if len(e.more.rules) == 0 || f.opt.KeepStart {
 		out = append(out, first)
 	} else if err == nil && !inRule && first.wall >= lo && first.wall <= hi {
-		f.warn(e, e.start.line, "DTSTART", "", "a start that its rule gives: this one does not, and is not posted")
+		f.warn(e, int(e.start.line), "DTSTART", "", "a start that its rule gives: this one does not, and is not posted")
 	}
+	out = slices.Grow(out, len(e.more.rdates))
 	for i := range e.more.rdates {
 		st := &e.more.rdates[i]
 		if st.at < lo || st.at > hi {
@@ -390,7 +391,7 @@ type shift struct {
 func (f *File) shifts(s *series) []shift {
 	var out []shift
 	for _, e := range s.overrides {
-		if !e.onward {
+		if !e.recurrence.onward {
 			continue
 		}
 		o, ok := f.occurrenceOf(e, &e.recurrence)
@@ -435,9 +436,7 @@ func (s *series) add(e *event) (out, clash *event) {
 		return e, nil
 	}
 	which := e.recurrence
-	if which.line = 0; e.onward {
-		which.line = 1
-	}
+	which.line = 0
 	if i, ok := s.at[which]; ok {
 		have := s.overrides[i]
 		if later(e, have) >= 0 {

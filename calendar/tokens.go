@@ -53,7 +53,10 @@ func cutProperty(line string) (p property, fault lineFault, ok bool) {
 	for i < len(line) && isNameByte(line[i]) {
 		i++
 	}
-	rest := strings.TrimLeft(line[i:], " \t")
+	rest := line[i:]
+	if rest != "" && (rest[0] == ' ' || rest[0] == '\t') { // hardly ever
+		rest = strings.TrimLeft(rest, " \t")
+	}
 	if i == 0 || rest == "" || rest[0] != ':' && rest[0] != ';' {
 		return p, faultNoColon, false
 	}
@@ -71,7 +74,7 @@ func cutProperty(line string) (p property, fault lineFault, ok bool) {
 		}
 	}
 	p.value = rest[1:]
-	if datesByName[p.name] {
+	if len(p.params) > 0 && datesByName[p.name] {
 		p.mendZone()
 	}
 	return p, fault, true

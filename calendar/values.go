@@ -10,11 +10,12 @@ import (
 // A stamp is a DATE or DATE-TIME as written: what a clock shows, and in which
 // zone.
 type stamp struct {
-	at   wall
-	date bool   // a whole day
-	utc  bool   // at is in UTC
-	zone string // TZID as written; "" for a floating time, a date and UTC
-	line int
+	at     wall
+	zone   string // TZID as written; "" for a floating time, a date and UTC
+	line   int32  // of its property, from 1; 0 when there is none
+	date   bool   // a whole day
+	utc    bool   // at is in UTC
+	onward bool   // of a RECURRENCE-ID: RANGE=THISANDFUTURE
 }
 
 // set reports whether there is one.

@@ -169,9 +169,17 @@ func tzif(first int, onsets []onset) []byte {
 	return slices.Concat(out, times, indexes, infos, names, []byte("\n\n"))
 }
 
-// propValue returns the first value of a property, or "".
+// firstProp returns the first property of a name, which is in upper case, or nil.
+func firstProp(c *ical.Component, name string) *ical.Prop {
+	if ps := c.Props[name]; len(ps) > 0 {
+		return &ps[0]
+	}
+	return nil
+}
+
+// propValue returns its value, or "".
 func propValue(c *ical.Component, name string) string {
-	if p := c.Props.Get(name); p != nil {
+	if p := firstProp(c, name); p != nil {
 		return p.Value
 	}
 	return ""
