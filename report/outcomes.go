@@ -1,9 +1,11 @@
 package report
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"os"
 	"slices"
@@ -20,12 +22,14 @@ const endOutcomes = ".outcomes.csv"
 var outcomeColumns = []string{"row", "post_id", "post_group_id", "platform", "status", "time", "posted_url", "error_code", "error", "attempts", "updated_at"}
 
 // Outcomes appends to base.outcomes.csv what became of posts. A line that a crash
-// cut off is taken away first. It belongs to one goroutine; Close makes what was
-// added durable.
+// cut off is taken away first, and one that is there already is not written again.
+// It belongs to one goroutine; Close makes what was added durable.
 type Outcomes struct {
 	f    *os.File
 	line []byte
 	time clock
+	seed maphash.Seed
+	have []uint64 // hashes of the lines that are there, sorted
 }
 
 // AppendOutcomes opens the file, and makes it when there is none.
@@ -34,11 +38,37 @@ func AppendOutcomes(base string) (*Outcomes, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Outcomes{f: f, time: clock{zone: time.UTC}}
-	if err := o.atLineEnd(); err != nil {
+	o := &Outcomes{f: f, time: clock{zone: time.UTC}, seed: maphash.MakeSeed()}
+	if err := errors.Join(o.atLineEnd(), o.readLines()); err != nil {
 		return nil, errors.Join(fmt.Errorf("append to %s: %w", f.Name(), err), f.Close())
 	}
 	return o, nil
+}
+
+// readLines notes which lines are there, and leaves the file at its end.
+func (o *Outcomes) readLines() error {
+	if _, err := o.f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	r := bufio.NewReaderSize(o.f, 64<<10)
+	var h maphash.Hash
+	h.SetSeed(o.seed)
+	for quotes := 0; ; {
+		some, err := r.ReadSlice('\n')
+		h.Write(some) // never fails
+		quotes += bytes.Count(some, []byte{'"'})
+		switch {
+		case err == nil && quotes%2 == 0: // else the line ends within a cell
+			o.have = append(o.have, h.Sum64())
+			h.Reset()
+			quotes = 0
+		case errors.Is(err, io.EOF):
+			slices.Sort(o.have)
+			return nil
+		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
+			return err
+		}
+	}
 }
 
 // atLineEnd cuts off a last line that is not whole, and writes the header of an
@@ -68,18 +98,17 @@ func (o *Outcomes) atLineEnd() error {
 	for _, c := range outcomeColumns {
 		o.line = appendCell(o.line, c, ',')
 	}
-	return o.endLine()
-}
-
-func (o *Outcomes) endLine() error {
 	o.line[len(o.line)-1] = '\r'
-	_, err := o.f.Write(append(o.line, '\n'))
+	_, err = o.f.Write(append(o.line, '\n'))
 	return err
 }
 
-// Add appends one post of a group.
+// Add appends one post of a group, unless that is there as it stands now.
 func (o *Outcomes) Add(g *post.Group, p *post.Post) error {
-	o.line = strconv.AppendInt(o.line[:0], int64(g.Row), 10)
+	o.line = o.line[:0]
+	if g.Row > 0 {
+		o.line = strconv.AppendInt(o.line, int64(g.Row), 10)
+	}
 	o.line = append(o.line, ',')
 	o.line = append(appendID(o.line, p.ID), ',')
 	o.line = append(appendID(o.line, g.ID), ',')
@@ -98,7 +127,13 @@ func (o *Outcomes) Add(g *post.Group, p *post.Post) error {
 	}
 	o.line = append(strconv.AppendInt(o.line, int64(p.Attempts), 10), ',')
 	o.line = append(o.time.appendUTC(o.line, p.UpdatedAt), ',')
-	return o.endLine()
+	o.line[len(o.line)-1] = '\r'
+	o.line = append(o.line, '\n')
+	if _, there := slices.BinarySearch(o.have, maphash.Bytes(o.seed, o.line)); there {
+		return nil
+	}
+	_, err := o.f.Write(o.line)
+	return err
 }
 
 // Close makes what was added durable.

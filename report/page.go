@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/postroom/postroom/internal/walltime"
 	"github.com/postroom/postroom/post"
 )
 
@@ -36,14 +37,12 @@ type page struct {
 	now      time.Time
 	troubles map[troubleKey]*trouble
 	order    []*trouble
-	kinds    [2]int // of troubles shown, by severity
-	omitted  [2]int // troubles of other kinds, by severity
-	days     map[string]*day
-	lastDay  int64
-	last     *day
-	urgent   []postView // posts that need a person, at most mostPosts
-	calm     []postView // the others, as many
-	posts    int        // of both, shown or not
+	kinds    [2]int       // of troubles shown, by severity
+	omitted  [2]int       // troubles of other kinds, by severity
+	days     map[int]*day // as walltime.Day counts them
+	urgent   []postView   // posts that need a person, at most mostPosts
+	calm     []postView   // the others, as many
+	posts    int          // of both, shown or not
 	conns    map[post.ConnectionID]*tally
 	total    tally
 	jsonRows int
@@ -121,7 +120,7 @@ func (t *tally) add(s post.Status) {
 
 func (p *page) begin(o Options) {
 	p.zone, p.now = o.Zone, o.Now
-	p.troubles, p.days, p.conns = map[troubleKey]*trouble{}, map[string]*day{}, map[post.ConnectionID]*tally{}
+	p.troubles, p.days, p.conns = map[troubleKey]*trouble{}, map[int]*day{}, map[post.ConnectionID]*tally{}
 }
 
 func (p *page) row(r *post.Row, g *post.Group) {
@@ -241,21 +240,17 @@ func (p *page) view(r *post.Row, g *post.Group, q *post.Post) postView {
 
 // plan puts a group on the calendar.
 func (p *page) plan(g *post.Group) {
-	at := g.ScheduledAt.In(p.zone)
-	d := p.last
-	if n := at.Unix() / 900; d == nil || n != p.lastDay {
-		key := at.Format(time.DateOnly)
-		if d = p.days[key]; d == nil {
-			d = &day{Date: time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, time.UTC)}
-			p.days[key] = d
-		}
-		p.last, p.lastDay = d, n
+	n := walltime.Day(g.ScheduledAt, p.zone)
+	d := p.days[n]
+	if d == nil {
+		d = &day{Date: walltime.DayTime(n)}
+		p.days[n] = d
 	}
 	if d.Count++; d.Count > mostPerDay {
 		d.More++
 		return
 	}
-	v := dayPost{Time: at.Format("15:04"), Text: excerpt(g.Text, 42), Status: g.Status().String()}
+	v := dayPost{Time: g.ScheduledAt.In(p.zone).Format("15:04"), Text: excerpt(g.Text, 42), Status: g.Status().String()}
 	for i := range g.Posts {
 		v.Platforms = append(v.Platforms, string(g.Posts[i].Connection.Platform()))
 	}
@@ -280,7 +275,7 @@ func (p *page) months() (out []month, more int) {
 		k := d.Date.Format("2006-01")
 		byMonth[k] = append(byMonth[k], d)
 	}
-	today := p.now.In(p.zone).Format(time.DateOnly)
+	today := walltime.Day(p.now, p.zone)
 	for _, k := range slices.Sorted(maps.Keys(byMonth)) {
 		if len(out) == mostMonths {
 			more++
@@ -294,12 +289,12 @@ func (p *page) months() (out []month, more int) {
 		var week [7]*cell
 		col := (int(first.Weekday()) + 6) % 7
 		for at := first; at.Month() == first.Month(); at = at.AddDate(0, 0, 1) {
-			key := at.Format(time.DateOnly)
-			d := p.days[key]
+			n := walltime.Day(at, time.UTC)
+			d := p.days[n]
 			if d != nil {
 				slices.SortFunc(d.Posts, func(a, b dayPost) int { return cmp.Compare(a.Time, b.Time) })
 			}
-			week[col] = &cell{Number: at.Day(), Today: key == today, Day: d}
+			week[col] = &cell{Number: at.Day(), Today: n == today, Day: d}
 			if col++; col == 7 {
 				m.Weeks = append(m.Weeks, week)
 				week, col = [7]*cell{}, 0
