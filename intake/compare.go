@@ -19,7 +19,8 @@ type settledRow struct {
 	imp   post.ID
 	was   int // its row there
 
-	stored revision // of an event that came in an older one
+	stored  revision // of an event that came in an older one
+	version uint64   // that is stored of an event of which a message has told since
 }
 
 type settledWhy uint8
@@ -32,6 +33,7 @@ const (
 	tookBack                    // the calendar took the event back
 	older                       // the event is an older revision than what is stored
 	movedLive                   // the series was moved, and the post is out at its former time
+	toldSince                   // a message has told of the event since its calendar came
 	noRoom                      // the row changed, and the plan has no room for what it says now
 )
 
@@ -75,6 +77,7 @@ func (j *job) compare(ctx context.Context) error {
 		j.marks[n] &^= settled | changed | planned
 	}
 	j.settled, j.replace, j.gone, j.cancel, j.freed, j.dropped = nil, nil, nil, nil, nil, 0
+	j.removed, j.waiting, j.earlier = 0, 0, 0
 	j.uploads = nil
 	j.behind = map[string]bool{}
 	account, lineage := j.req.Account.ID, j.req.Place.Lineage
@@ -96,11 +99,22 @@ func (j *job) compare(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if len(j.told) > 0 {
+			has := map[uint32]settledRow{}
+			for _, m := range ms {
+				row := keys[m.At].row
+				has[row] = settledRow{row: row, group: m.Group, imp: m.Import, was: m.Row, version: m.Version}
+			}
+			if err := j.passTold(ctx, has); err != nil {
+				return err
+			}
+		}
 		matched := map[uint32]settledRow{} // of rows that take a post back
 		for _, m := range ms {
 			row := keys[m.At].row
 			s := settledRow{row: row, why: sameRow, group: m.Group, imp: m.Import, was: m.Row}
 			switch {
+			case j.marks[row]&settled != 0:
 			case j.marks[row]&revoked != 0:
 				matched[row] = s
 			case m.Version == j.ids[row].version:
@@ -328,33 +342,50 @@ func (j *job) findRemoved(ctx context.Context, keys []uint64, loose []settledRow
 	}
 	j.removed = len(gone)
 	j.gone = slices.SortedFunc(maps.Keys(gone), compareIDs)
-	if !j.req.CancelRemoved || j.spared() != "" {
+	if !j.req.CancelRemoved {
 		return nil
 	}
+	var waiting []post.Group
 	for _, id := range j.gone {
 		g, err := j.in.store.Group(ctx, id)
 		if err != nil {
 			return err
 		}
 		if fate(&g) == fateEditable {
-			j.cancel = append(j.cancel, id)
-			j.free(&g)
+			waiting = append(waiting, g)
 		}
+		if j.waiting = len(waiting); j.waiting > mostCancelled {
+			break
+		}
+	}
+	if j.spared() != "" {
+		return nil
+	}
+	for i := range waiting {
+		j.cancel = append(j.cancel, waiting[i].ID)
+		j.free(&waiting[i])
 	}
 	return nil
 }
 
-// spared says why nothing of what is gone is cancelled, or "" when it may be. A
-// row that could not be read is not known by its id or words, so the post that it
-// brought earlier looks as if it were gone.
+// spared says why nothing of what is gone is cancelled, or "" when it may be. Rows
+// whose posts are out, which people take out of a plan that they go on with, count
+// neither way. A row that could not be read is not known by its id or words, so the
+// post that it brought earlier looks as if it were gone.
 func (j *job) spared() string {
 	switch {
-	case j.removed > mostCancelled || j.removed*cancelShare > j.prev.Counts.Rows:
-		return fmt.Sprintf("more than %d or a quarter of the rows are gone", mostCancelled)
-	case slices.ContainsFunc(j.marks, func(m mark) bool { return m&bad != 0 }):
+	case j.waiting == 0:
+	case j.waiting > mostCancelled || j.waiting*cancelShare > j.earlier-(j.removed-j.waiting):
+		return fmt.Sprintf("more than %d or a quarter of the rows that wait are gone", mostCancelled)
+	case j.mistaken():
 		return "some rows were rejected, and one of them may be its own"
 	}
 	return ""
+}
+
+// mistaken reports whether a row has a mistake.
+func (j *job) mistaken() bool {
+	return slices.ContainsFunc(j.marks, func(m mark) bool { return m&(bad|absent) == bad })
 }
 
 // removedNote says what became of the rows that are gone, or nothing.
@@ -390,6 +421,8 @@ func (j *job) whySettled(ctx context.Context, s settledRow) string {
 		return "an older revision than the one stored: its SEQUENCE or LAST-MODIFIED is lower"
 	case movedLive:
 		return "the same words went out less than a day from this, before the series was moved: not posted again"
+	case toldSince:
+		return "a message has told of this event since the calendar came: a new export lays it out further"
 	case noRoom:
 		return "the plan has no room for what this row says now: its post stays as it was"
 	case sameWord:

@@ -70,21 +70,19 @@ func (w *writer) tellDuplicate(ctx context.Context, row *post.Row, r *row, n int
 	if row.Decision != post.Accepted {
 		return
 	}
+	const want = "words that no other post on the same connections has: %s has them, %s"
+	said := ""
+	if first, ok := w.echoes[n]; ok {
+		said = fmt.Sprintf(want, fmt.Sprintf("line %d", w.firsts[first]), apart(w.ats[first], w.ats[n]))
+	} else if other, ok := w.heard[n]; ok {
+		name, _ := w.importName(ctx, other.imp)
+		said = fmt.Sprintf(want, fmt.Sprintf("post %s of %s", other.group, name), apart(other.at, w.ats[n]))
+	} else {
+		return
+	}
 	p := post.Problem{
 		File: w.req.Name, Line: r.Line, Column: r.columns.Column("content"), Field: "content", Severity: post.SeverityWarning, Code: "DUPLICATE_TEXT",
-		Got: post.Shorten(r.Draft.Text), Hint: "vary the text: X and LinkedIn refuse the same words again; `duplicates: off` in the config ends these warnings",
-	}
-	const want = "words that no other post on the same connections has: %s has them, %s"
-	first, echo := w.echoes[n]
-	other, known := w.heard[n]
-	switch {
-	case echo:
-		p.Want = fmt.Sprintf(want, fmt.Sprintf("line %d", w.firsts[first]), apart(w.ats[first], w.ats[n]))
-	case known:
-		name, _ := w.importName(ctx, other.imp)
-		p.Want = fmt.Sprintf(want, fmt.Sprintf("post %s of %s", other.group, name), apart(other.at, w.ats[n]))
-	default:
-		return
+		Got: post.Shorten(r.Draft.Text), Want: said, Hint: "vary the text: X and LinkedIn refuse the same words again; `duplicates: off` in the config ends these warnings",
 	}
 	row.Problems = append(row.Problems[:len(row.Problems):len(row.Problems)], p)
 }

@@ -59,7 +59,7 @@ func (j *job) beCalendar(cal icalSource) {
 	j.req.Place.Lineage = path.Join(j.req.Place.Folder, "calendar:"+strings.ReplaceAll(cal.ID(), "/", "_"))
 	j.req.Place.Part = j.req.Place.Part || cal.Partial()
 	j.as.Part = j.req.Place.Part
-	j.as.Series = cal.Series()
+	j.as.Series, j.as.Message = cal.Series(), cal.Message()
 	j.past = j.req.Account.Rules.ResetWithin
 	j.req.Account.Rules.ResetWithin = min(j.past, justPast)
 }
@@ -89,7 +89,7 @@ func (j *job) surveyEvent(r *row, bad bool) (m mark, err error) {
 // revoke settles the rows that take a post back.
 func (j *job) revoke(ctx context.Context, matched map[uint32]settledRow) error {
 	for n, m := range j.marks {
-		if m&revoked == 0 || m&bad != 0 {
+		if m&revoked == 0 || m&(bad|settled) != 0 {
 			continue
 		}
 		s, ok := matched[uint32(n)]
@@ -138,12 +138,11 @@ func (j *job) stale(ctx context.Context, s *settledRow) (bool, error) {
 		return false, err
 	}
 	rev := j.revisions[s.row]
-	stored := revision{sequence: rows[0].Sequence, modifiedAt: rows[0].ModifiedAt}
-	if !rev.before(stored) {
+	s.stored = revision{sequence: rows[0].Sequence, modifiedAt: rows[0].ModifiedAt}
+	if !rev.before(s.stored) {
 		return false, nil
 	}
 	j.behind[rev.uid] = true
-	s.stored = stored
 	return true, nil
 }
 
@@ -219,7 +218,7 @@ func (j *job) goneEvents(ctx context.Context, gone map[post.ID]bool) error {
 			absent = append(absent, g)
 		}
 	}
-	j.removed = len(absent)
+	j.removed, j.waiting = len(absent), len(absent)
 	for i := range absent {
 		j.gone = append(j.gone, absent[i].ID)
 	}
@@ -297,9 +296,10 @@ func instanceID(s string) bool {
 }
 
 // over reports whether an event was over so long ago when its calendar came that it
-// is not even held.
-func (w *writer) over(r *row, s *scheduler.Slot) bool {
-	return w.cal != nil && s.Why&scheduler.WhyOld != 0 && w.req.Now.Sub(r.Draft.At) > w.past
+// is not even held. An instance that is over when its series are laid out further is
+// one that the plan had no room for until then.
+func (j *job) over(at time.Time, s *scheduler.Slot) bool {
+	return j.cal != nil && s.Why&scheduler.WhyOld != 0 && (j.extends != nil || j.req.Now.Sub(at) > j.past)
 }
 
 // Extend takes a calendar again whose series reach further by now, from its
@@ -315,7 +315,7 @@ func (in *Intake) Extend(ctx context.Context, imp post.Import, req Request) (Res
 	if as.Format != formatICal || !as.Series || imp.Undone || imp.Archive == "" {
 		return Result{}, nil
 	}
-	latest, found, err := in.store.LatestImport(ctx, imp.Account, imp.Lineage)
+	latest, found, err := in.GoingOn(ctx, imp.Account, imp.Lineage)
 	if err != nil || !found || latest.ID != imp.ID {
 		return Result{}, err
 	}
@@ -325,6 +325,11 @@ func (in *Intake) Extend(ctx context.Context, imp post.Import, req Request) (Res
 	if j.digest, err = Digest(ctx, req.File, req.Size); err != nil {
 		return Result{}, err
 	}
+	undone, told, err := in.since(ctx, imp, j.digest)
+	if undone || err != nil {
+		return Result{}, err
+	}
+	j.told = told
 	if err := j.open(ctx); err != nil {
 		return Result{}, err
 	}
@@ -333,18 +338,85 @@ func (in *Intake) Extend(ctx context.Context, imp post.Import, req Request) (Res
 		return Result{}, err
 	}
 	for n := 1; ; n++ {
-		if err := j.compare(ctx); err != nil {
-			return Result{}, err
-		}
-		if !j.news() {
-			return Result{}, nil
-		}
 		res, err := j.attempt(ctx)
 		if err != nil && j.again(ctx, n, err) {
 			continue
 		}
 		return res, err
 	}
+}
+
+// GoingOn returns the import from which the series of a calendar go on: the latest of
+// its lineage that is no message about some events, and was not undone. found is false
+// where there is none.
+func (in *Intake) GoingOn(ctx context.Context, account post.AccountID, lineage string) (imp post.Import, found bool, err error) {
+	latest, found, err := in.store.LatestImport(ctx, account, lineage)
+	for imp = latest; found && err == nil && (imp.Undone || isMessage(&imp)); {
+		if imp.Previous.IsZero() {
+			return latest, true, nil
+		}
+		before, err := in.store.Import(ctx, imp.Previous)
+		if err != nil || imp.Undone && before.Archive == imp.Archive { // it laid out further what stays taken back
+			return imp, found, err
+		}
+		imp = before
+	}
+	return imp, found, err
+}
+
+// isMessage reports whether an import is of a message about some events.
+func isMessage(imp *post.Import) bool {
+	var as readAs
+	return json.Unmarshal(imp.Options, &as) == nil && as.Message
+}
+
+// since looks at what came of a calendar after its file, the original of imp. undone
+// is true when somebody undid one of its imports: the one that it came with, or one
+// that laid out its series further. What was taken back must not come again by itself.
+// told are the events, by their UID, of which a message has told since: what the file
+// says of them is old.
+func (in *Intake) since(ctx context.Context, imp post.Import, file post.Digest) (undone bool, told map[string]bool, err error) {
+	of, _, err := in.store.LatestImport(ctx, imp.Account, imp.Lineage)
+	told = map[string]bool{}
+	for err == nil {
+		mine, message := of.Archive == imp.Archive, isMessage(&of)
+		switch {
+		case mine && of.Undone:
+			return true, nil, nil
+		case mine && of.Digest == file, !mine && !of.Undone && !message, of.Previous.IsZero():
+			return false, told, nil
+		case !mine && !of.Undone:
+			for r, err := range in.rows(ctx, of.ID) {
+				if err != nil {
+					return false, nil, err
+				}
+				told[r.UID] = true
+			}
+		}
+		of, err = in.store.Import(ctx, of.Previous)
+	}
+	return false, nil, err
+}
+
+// passTold settles the rows of events of which a message has told since the file came.
+// has are the groups that the rows have, by row.
+func (j *job) passTold(ctx context.Context, has map[uint32]settledRow) error {
+	for n, m := range j.marks {
+		rev := j.revisions[uint32(n)]
+		if m&bad != 0 || !j.told[rev.uid] {
+			continue
+		}
+		s, ok := has[uint32(n)]
+		if !ok {
+			s = settledRow{row: uint32(n), imp: j.prev.ID, stored: rev}
+		} else if _, err := j.stale(ctx, &s); err != nil {
+			return err
+		}
+		s.why = toldSince
+		j.behind[rev.uid] = true
+		j.settle(s)
+	}
+	return nil
 }
 
 // laterDigest stands for a calendar whose series are laid out further: the file is
@@ -365,27 +437,43 @@ func Extendable(imp *post.Import) bool {
 	return imp.Format == formatICal && !imp.Undone && imp.Archive != "" && json.Unmarshal(imp.Options, &as) == nil && as.Series
 }
 
-// news reports whether a row is to be stored that no earlier revision has.
+// news reports whether the plan stores or cancels a post: no row of it is that of an
+// earlier revision, has no room or is over.
 func (j *job) news() bool {
-	if len(j.cancel) > 0 || len(j.replace) > 0 {
-		return true
+	for n, s := range j.placed() {
+		if s.Verdict != scheduler.Rejected && !j.over(time.Unix(j.ats[n], 0), s) {
+			return true
+		}
 	}
-	return slices.ContainsFunc(j.marks, func(m mark) bool { return m&(bad|settled|revoked) == 0 })
+	return len(j.cancel) > 0 || len(j.replace) > 0
 }
 
+// mostSpared is how many revisions in a row are looked behind that had mistakes.
+const mostSpared = 20
+
 // missing lists the groups whose row this file lacks: of the revision before, and
-// of those before it that it only continued.
+// of those before it that it only continued, or whose removed rows it left alone for a
+// mistake that it had. It counts the rows of what this file stands in for.
 func (j *job) missing(ctx context.Context, keys []uint64) ([]post.Match, error) {
 	var out []post.Match
+	spared := 0
 	for imp := j.prev; ; {
 		ms, err := j.in.store.MissingKeys(ctx, imp.ID, keys)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, ms...)
+		if !imp.Undone && spared == 0 {
+			j.earlier += imp.Counts.Rows
+		}
 		var as readAs
-		if json.Unmarshal(imp.Options, &as) != nil || !as.Part && !imp.Undone || imp.Previous.IsZero() {
+		if json.Unmarshal(imp.Options, &as) != nil || imp.Previous.IsZero() {
 			return out, nil
+		}
+		if !as.Part && !imp.Undone {
+			if spared++; !as.Spared || spared > mostSpared {
+				return out, nil
+			}
 		}
 		if imp, err = j.in.store.Import(ctx, imp.Previous); errors.Is(err, fs.ErrNotExist) || errors.Is(err, post.ErrNotFound) {
 			return out, nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom/intake"
+	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
 )
 
@@ -251,6 +252,144 @@ func TestEventsThatAreGoneAreCancelledInMirrorModeOnly(t *testing.T) {
 	}
 }
 
+// latest returns the last import of the only file there is. Two of one second are
+// listed in any order.
+func (d *desk) latest() (imp post.Import) {
+	d.t.Helper()
+	imps, _, err := d.store.Imports(d.t.Context(), "acme", "", 1)
+	if err == nil && len(imps) > 0 {
+		imp, _, err = d.store.LatestImport(d.t.Context(), "acme", imps[0].Lineage)
+	}
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return imp
+}
+
+func TestSeriesAreLaidOutFurtherOnlyForWhatCanBeStored(t *testing.T) {
+	d := newDesk(t)
+	d.account.Plan = limits.Plan{Key: "own", Name: "Own", HorizonDays: new(30)}
+	text := ics(
+		vevent("old", "20250303T090000Z", "over for long"),
+		vevent("s", "20260302T150000Z", "weekly", "RRULE:FREQ=WEEKLY"))
+	d.take("team.ics", text, post.Counts{Rows: 14, Accepted: 5, Rejected: 9})
+	imp := d.latest()
+	if res, err := d.intake.Extend(t.Context(), imp, d.request("team.ics", text)); err != nil || res.Outcome != 0 {
+		t.Errorf("on the same day: %s %+v, %v", res.Outcome, res.Import.Counts, err)
+	}
+	d.now = d.now.AddDate(0, 0, 7)
+	if res, err := d.intake.Extend(t.Context(), imp, d.request("team.ics", text)); err != nil || res.Outcome != intake.Taken || res.Import.Counts.Accepted != 1 {
+		t.Errorf("in a week, when the plan lets one more in: %s %+v, %v", res.Outcome, res.Import.Counts, err)
+	}
+}
+
+// extend lays out the series of the only calendar further, from what each import came
+// with.
+func (d *desk) extend(texts map[post.ID]string) intake.Result {
+	d.t.Helper()
+	imp, found, err := d.intake.GoingOn(d.t.Context(), "acme", d.latest().Lineage)
+	if err != nil || !found {
+		d.t.Fatal(found, err)
+	}
+	res, err := d.intake.Extend(d.t.Context(), imp, d.request("team.ics", texts[imp.ID]))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if res.Outcome == intake.Taken {
+		texts[res.Import.ID] = texts[imp.ID]
+	}
+	return res
+}
+
+// A message about one event does not end the series of the calendar, and they do not
+// take back what it says.
+func TestSeriesGoOnAfterAMessage(t *testing.T) {
+	message := func(method string, events ...string) string {
+		return strings.Replace(ics(events...), "BEGIN:VCALENDAR\r\n", "BEGIN:VCALENDAR\r\nMETHOD:"+method+"\r\n", 1)
+	}
+	whole := ics(
+		vevent("w", "20260303T090000Z", "weekly", "RRULE:FREQ=WEEKLY"),
+		vevent("x", "20260303T120000Z", "other", "RRULE:FREQ=WEEKLY"),
+		vevent("single", "20260310T150000Z", "single"))
+	for name, m := range map[string]struct {
+		text           string
+		waiting, later int // then, and in two weeks
+	}{
+		"an event is called off":    {message("CANCEL", vevent("single", "20260310T150000Z", "single")), 26, 30},
+		"an instance is called off": {message("CANCEL", vevent("x", "20260317T120000Z", "other", "RECURRENCE-ID:20260317T120000Z")), 26, 28},
+		"a series is called off":    {message("CANCEL", vevent("x", "20260303T120000Z", "other")), 14, 16},
+		"an event has other words":  {message("REQUEST", vevent("single", "20260310T150000Z", "other words")), 27, 31},
+		"an instance is moved":      {message("REQUEST", vevent("x", "20260317T140000Z", "other", "RECURRENCE-ID:20260317T120000Z")), 27, 29},
+		"an instance is added":      {message("ADD", vevent("x", "20260320T140000Z", "one more")), 28, 30},
+		"an event of its own":       {message("REQUEST", vevent("new", "20260320T140000Z", "new")), 28, 32},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			texts := map[post.ID]string{}
+			res := d.take("team.ics", whole, post.Counts{Rows: 27, Accepted: 27})
+			texts[res.Import.ID] = whole
+			d.now = d.now.Add(time.Minute)
+			res, err := d.intake.Import(t.Context(), d.request("team.ics", m.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := d.intake.Filed(t.Context(), res.Import, "archive/message.ics"); err != nil {
+				t.Fatal(err)
+			}
+			texts[res.Import.ID] = m.text
+			was := d.waiting()
+			if len(was) != m.waiting {
+				t.Errorf("%d wait, want %d", len(was), m.waiting)
+			}
+			for day := range 14 {
+				d.now = monday.AddDate(0, 0, day+1)
+				d.extend(texts)
+				if res := d.extend(texts); res.Outcome != 0 {
+					t.Fatalf("again on day %d: %+v", day, res.Import.Counts)
+				}
+				for _, w := range was {
+					if !slices.Contains(d.waiting(), w) {
+						t.Fatalf("day %d: %s does not wait any more", day, w)
+					}
+				}
+			}
+			if n := len(d.waiting()); n != m.later {
+				t.Errorf("in two weeks %d wait, want %d: %q", n, m.later, d.waiting())
+			}
+			// The next export counts again.
+			d.now = d.now.Add(time.Hour)
+			if _, err := d.intake.Import(t.Context(), d.request("team.ics", whole+"\r\n")); err != nil {
+				t.Fatal(err)
+			}
+			fresh := newDesk(t)
+			fresh.now = d.now
+			if _, err := fresh.intake.Import(t.Context(), fresh.request("team.ics", whole)); err != nil {
+				t.Fatal(err)
+			}
+			for _, w := range fresh.waiting() {
+				if !slices.Contains(d.waiting(), w) {
+					t.Errorf("%s does not wait after the next export", w)
+				}
+			}
+		})
+	}
+}
+
+// What the plan has no room for until its time is over does not become a draft each
+// day.
+func TestAnInstanceThatNeverHadRoomIsNotHeldWhenItIsOver(t *testing.T) {
+	d := newDesk(t)
+	d.account.Plan = limits.Plan{Key: "own", Name: "Own", Monthly: new(5)}
+	text := ics(vevent("s", "20260303T090000Z", "daily", "RRULE:FREQ=DAILY;COUNT=59"))
+	d.take("team.ics", text, post.Counts{Rows: 59, Accepted: 10, Rejected: 49})
+	for day := range 60 {
+		d.now = monday.AddDate(0, 0, day+1)
+		if res, err := d.intake.Extend(t.Context(), d.latest(), d.request("team.ics", text)); err != nil || res.Outcome != 0 {
+			t.Fatalf("after %d days: %s %+v, %v", day+1, res.Outcome, res.Import.Counts, err)
+		}
+	}
+}
+
 func TestSeriesAreLaidOutFurtherEachDay(t *testing.T) {
 	d := newDesk(t)
 	text := ics(vevent("s", "20260303T090000Z", "weekly", "RRULE:FREQ=WEEKLY"))
@@ -264,25 +403,17 @@ func TestSeriesAreLaidOutFurtherEachDay(t *testing.T) {
 		}
 		return res
 	}
-	imp := func() post.Import {
-		t.Helper()
-		imps, _, err := d.store.Imports(t.Context(), "acme", "", 1)
-		if err != nil || len(imps) != 1 {
-			t.Fatal(imps, err)
-		}
-		return imps[0]
-	}
-	if res := extend(imp()); res.Outcome != 0 {
+	if res := extend(d.latest()); res.Outcome != 0 {
 		t.Errorf("on the same day: %+v", res)
 	}
 	d.now = monday.AddDate(0, 0, 8)
-	if res := extend(imp()); res.Outcome != intake.Taken || res.Import.Counts.Accepted != 1 {
+	if res := extend(d.latest()); res.Outcome != intake.Taken || res.Import.Counts.Accepted != 1 {
 		t.Errorf("eight days on: %s %+v", res.Outcome, res.Import.Counts)
 	}
-	if now := imp(); now.Previous != first.ID || now.Archive != "archive/team.ics" {
+	if now := d.latest(); now.Previous != first.ID || now.Archive != "archive/team.ics" {
 		t.Errorf("the further import: %+v", now)
 	}
-	if res := extend(imp()); res.Outcome != 0 {
+	if res := extend(d.latest()); res.Outcome != 0 {
 		t.Errorf("again on that day: %+v", res)
 	}
 	if res := extend(first); res.Outcome != 0 {
@@ -292,7 +423,7 @@ func TestSeriesAreLaidOutFurtherEachDay(t *testing.T) {
 		t.Errorf("%d wait, want 14", n)
 	}
 	// What was taken out by hand stays out.
-	gs, _, err := d.store.Groups(t.Context(), post.Filter{Import: imp().ID}, "", 10)
+	gs, _, err := d.store.Groups(t.Context(), post.Filter{Import: d.latest().ID}, "", 10)
 	if err != nil || len(gs) != 1 {
 		t.Fatal(gs, err)
 	}
@@ -300,7 +431,31 @@ func TestSeriesAreLaidOutFurtherEachDay(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.now = monday.AddDate(0, 0, 9)
-	if res := extend(imp()); res.Outcome != 0 {
+	if res := extend(d.latest()); res.Outcome != 0 {
 		t.Errorf("after a cancel: %+v", res)
+	}
+}
+
+// What gives no post, and has nothing wrong with it, does not keep a mirror from
+// cancelling: most calendars have something that is over.
+func TestEventsThatAreNoPostsDoNotKeepAMirrorFromCancelling(t *testing.T) {
+	for name, event := range map[string]string{
+		"an event that is no post":     strings.Replace(vevent("dentist", "20260310T090000Z", "dentist"), "CATEGORIES:Twitter\n", "", 1),
+		"an event that is over":        vevent("old", "20250310T090000Z", "over"),
+		"a series that is over":        vevent("ended", "20250310T090000Z", "over", "RRULE:FREQ=WEEKLY;UNTIL=20250601T000000Z"),
+		"a series that is far away":    vevent("later", "20270310T090000Z", "later", "RRULE:FREQ=WEEKLY"),
+		"an event that was called off": vevent("off", "20260310T090000Z", "off", "STATUS:CANCELLED"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			events := []string{event}
+			for i := range 8 {
+				events = append(events, vevent(fmt.Sprint("u", i), fmt.Sprintf("202603%02dT090000Z", 10+i), fmt.Sprint("no ", i)))
+			}
+			d := newDesk(t)
+			d.take("team.ics", ics(events...), post.Counts{Rows: 9, Accepted: 8, Rejected: 1})
+			req := d.request("team.ics", ics(events[:8]...))
+			req.CancelRemoved = true
+			d.takeRequest(req, post.Counts{Rows: 8, Unchanged: 7, Rejected: 1, Removed: 1, Cancelled: 1})
+		})
 	}
 }

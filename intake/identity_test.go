@@ -30,14 +30,27 @@ func TestNormalFormIgnoresOnlyWhiteSpaceAndComposition(t *testing.T) {
 }
 
 func TestNormalFormOfPlainTextIsTheText(t *testing.T) {
-	for _, s := range []string{"", "a", "one two", "naïve café 🚀 – “so”… it’s"} {
-		if !singleSpaced(s) {
+	for _, s := range []string{"", "a", "one two", "one two three four", "naïve café 🚀 – “so”… it’s ☕\ufe0f"} {
+		if !isNormal([]byte(s)) {
 			t.Errorf("%q takes the slow way", s)
 		}
 	}
-	for _, s := range []string{" a", "a ", "a  b", "a\nb", "a\u00a0b", "a\u2003b", "a\u3000b", "a\u205fb", "a\u1680b", " "} {
-		if singleSpaced(s) {
-			t.Errorf("%q is taken for single-spaced", s)
+	for _, s := range []string{" a", "a ", "a  b", "a\nb", "one two\nthree four", "a\u00a0b", "a\u2003b", "a\u3000b", "a\u205fb", "a\u1680b", " ", "\xff", "\xc3"} {
+		if isNormal([]byte(s)) {
+			t.Errorf("%q is taken for normal", s)
+		}
+	}
+}
+
+// TestNoCharacterIsWronglyTakenForNormal: of each, after letters that marks could
+// compose with.
+func TestNoCharacterIsWronglyTakenForNormal(t *testing.T) {
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		for _, before := range []string{"", "e", "がe\u0323", "가"} {
+			s := before + string(r) + "b"
+			if isNormal([]byte(s)) && (!norm.NFC.IsNormalString(s) || strings.Join(strings.Fields(s), " ") != s) {
+				t.Fatalf("%q (%U) is taken for normal", s, r)
+			}
 		}
 	}
 }

@@ -44,6 +44,7 @@ type Store interface {
 // step. Add keeps nothing of what it is given, and sets the ids.
 type Stage interface {
 	Add(r *post.Row, g *post.Group) error
+	Prepare(ctx context.Context) error
 	Seal(ctx context.Context, s post.Seal) (post.Import, error)
 	Discard() error
 }
@@ -163,14 +164,14 @@ type Intake struct {
 
 	taking sync.Mutex // one file is planned at a time: plans see what earlier files took
 
-	mu       sync.Mutex
-	appended map[post.ID]time.Time // how far the outcomes of large imports were appended
+	refreshing sync.Mutex
+	setbacks   map[post.ID]setback // reports that could not be written; of refreshing
 }
 
 // New returns an intake that stores in s and writes reports below the folder
 // reports.
 func New(s Store, reports string, log *slog.Logger) *Intake {
-	return &Intake{store: s, reports: reports, log: log, appended: map[post.ID]time.Time{}}
+	return &Intake{store: s, reports: reports, log: log, setbacks: map[post.ID]setback{}}
 }
 
 // Import takes a file: reads, plans and stores it, and writes its report. When
@@ -253,8 +254,9 @@ func (j *job) again(ctx context.Context, n int, err error) bool {
 	return true
 }
 
-// meet hashes the file and looks it over. done is true for a file that ends here:
-// one that is stored already, or that cannot be read.
+// meet hashes the file and then looks it over, in this order: all that is read of
+// it is read between two equal hashes. done is true for a file that ends here: one
+// that is stored already, or that cannot be read.
 func (j *job) meet(ctx context.Context) (res Result, done bool, err error) {
 	if j.digest, err = Digest(ctx, j.req.File, j.req.Size); err != nil {
 		return Result{}, false, fmt.Errorf("read %s: %w", j.req.Name, err)
@@ -286,9 +288,13 @@ func (j *job) attempt(ctx context.Context) (Result, error) {
 		if err := j.arrange(ctx); err != nil {
 			return Result{}, err
 		}
-		if !j.refuseChanges() {
-			return j.write(ctx)
+		if j.refuseChanges() {
+			continue
 		}
+		if j.extends != nil && !j.news() {
+			return Result{}, nil
+		}
+		return j.write(ctx)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -227,6 +228,108 @@ func TestRemovedRowsAreCancelledWhereTheFolderSaysSo(t *testing.T) {
 	}
 }
 
+// Who goes on with a plan for weeks takes out of it what is out.
+func TestRowsThatAreOutDoNotKeepARemovedOneFromBeingCancelled(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	var all []int
+	for n := range 40 {
+		all = append(all, n)
+	}
+	d.take("plan.csv", rows(all...), post.Counts{Rows: 40, Accepted: 40})
+	d.publish(monday.Add(24*time.Hour + 24*time.Hour + time.Minute)) // 0 to 24
+	mirror := func(text string) intake.Request {
+		req := d.request("plan.csv", text)
+		req.CancelRemoved = true
+		return req
+	}
+	d.takeRequest(mirror(rows(slices.Concat(all[20:30], all[31:])...)), post.Counts{Rows: 19, Unchanged: 19, Removed: 21, Cancelled: 1})
+	if got := d.statuses()["text 30 @twitter-1"]; got != post.StatusCancelled {
+		t.Errorf("the post of the row that is gone is %s", got)
+	}
+	// Most of what waits is rather a mistake, however much is out.
+	d.takeRequest(mirror(rows(20, 21, 22, 23, 24, 25)), post.Counts{Rows: 6, Unchanged: 6, Removed: 13})
+	if got := d.statuses()["text 39 @twitter-1"]; got != post.StatusScheduled {
+		t.Errorf("a post of many that are gone at once is %s", got)
+	}
+}
+
+// A row that is gone is compared with the whole plan, not with what of it was given
+// back last.
+func TestRowsAreRemovedAfterRejectedOnesCameBack(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	whole := rows(1, 2, 3, 4, 5, 6, 7, 8, 9)
+	d.take("plan.csv", strings.Replace(whole, "twitter-1", "twiter-1", 1), post.Counts{Rows: 9, Accepted: 8, Rejected: 1})
+	d.take("plan.csv.rejected.csv", rows(1), post.Counts{Rows: 1, Accepted: 1})
+	req := d.request("plan.csv", rows(1, 2, 3, 4, 5, 6, 7, 8))
+	req.CancelRemoved = true
+	d.takeRequest(req, post.Counts{Rows: 8, Unchanged: 8, Removed: 1, Cancelled: 1})
+}
+
+// The report of a revision takes the place of the one that said what became of its
+// rows.
+func TestTheReportOfARevisionSaysWhatBecameOfUnchangedRows(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	text := rows(1, 2)
+	refresh := func() (n int) {
+		n, err := d.intake.Refresh(t.Context(), func(string) (intake.Original, error) { return original{strings.NewReader(text)}, nil },
+			func(post.AccountID) *time.Location { return time.UTC }, d.now, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	d.take("plan.csv", text, post.Counts{Rows: 2, Accepted: 2})
+	d.publish(monday.Add(72 * time.Hour))
+	refresh()
+	text = rows(2, 1)
+	d.take("plan.csv", text, post.Counts{Rows: 2, Unchanged: 2})
+	refresh()
+	got, err := os.ReadFile(filepath.Join(d.reports, "acme", "plan.csv.report.csv"))
+	if err != nil || bytes.Count(got, []byte(",published,")) != 2 {
+		t.Errorf("%v\n%s", err, got)
+	}
+	// Nothing has become of these.
+	d.take("new.csv", rows(80, 81), post.Counts{Rows: 2, Accepted: 2})
+	if n := refresh(); n != 0 {
+		t.Errorf("%d reports written again", n)
+	}
+}
+
+// A row that is gone when another has a mistake is not forgotten when that is mended.
+func TestARowThatWasSparedForAMistakeIsCancelledOnceItIsMended(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	mirror := func(text string) intake.Request {
+		req := d.request("plan.csv", text)
+		req.CancelRemoved = true
+		return req
+	}
+	typo := func(text, more string) string { return strings.Replace(text, "twitter-1", "twiter-1"+more, 1) }
+	d.takeRequest(mirror(rows(1, 2, 3, 4, 5, 6, 7, 8, 9)), post.Counts{Rows: 9, Accepted: 9})
+	d.takeRequest(mirror(typo(rows(1, 2, 3, 4, 5, 6, 7, 8), "")), post.Counts{Rows: 8, Unchanged: 7, Rejected: 1, Removed: 2})
+	d.takeRequest(mirror(typo(rows(1, 2, 3, 4, 5, 6, 7, 8), "1")), post.Counts{Rows: 8, Unchanged: 7, Rejected: 1, Removed: 2})
+	d.takeRequest(mirror(rows(1, 2, 3, 4, 5, 6, 7, 8)), post.Counts{Rows: 8, Unchanged: 8, Removed: 1, Cancelled: 1})
+	d.takeRequest(mirror(rows(8, 7, 6, 5, 4, 3, 2, 1)), post.Counts{Rows: 8, Unchanged: 8})
+}
+
+func TestP2_RowsGivenBackTwiceStillBelongToTheirFile(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	typo := func(n int, text string) string { return strings.Replace(text, "twitter-1", "twiter-1", n) }
+	d.take("plan.csv", typo(2, rows(1, 2, 3)), post.Counts{Rows: 3, Accepted: 1, Rejected: 2})
+	d.take("plan.csv.rejected.csv", typo(1, rows(1, 2)), post.Counts{Rows: 2, Accepted: 1, Rejected: 1})
+	d.take("plan.csv.rejected (1).csv.rejected fixed.csv", rows(1), post.Counts{Rows: 1, Accepted: 1})
+	// The row changes its post, and brings no other.
+	edited := strings.Replace(rows(1, 2, 3), "text 1", "text one", 1)
+	d.take("plan.csv", edited, post.Counts{Rows: 3, Accepted: 1, Updated: 1, Unchanged: 2})
+	if got := d.statuses()["text 1 @twitter-1"]; got != post.StatusCancelled {
+		t.Errorf("the post that the edited row brought first is %s", got)
+	}
+}
+
 func TestASecondRowWithTheSameIDIsRejected(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -360,14 +463,13 @@ func TestP5_AnUnfiledImportIsFiledAndNotRepeated(t *testing.T) {
 // A restless file changes between the first reading and the second.
 type restless struct {
 	first, then string
-	reads       int
+	reads       atomic.Int32 // of several goroutines
 	after       int
 }
 
 func (r *restless) ReadAt(p []byte, off int64) (int, error) {
-	r.reads++
 	s := r.first
-	if r.reads > r.after {
+	if int(r.reads.Add(1)) > r.after {
 		s = r.then
 	}
 	if off >= int64(len(s)) {
@@ -400,8 +502,8 @@ func TestP3_AFileThatChangesWhileItIsReadIsNotTaken(t *testing.T) {
 				continue
 			}
 			// It was read whole before it changed, or was never what it should be.
-			if res.Outcome == intake.Taken && f.reads > after {
-				t.Errorf("after %d of %d reads it changed and was taken", after, f.reads)
+			if res.Outcome == intake.Taken && int(f.reads.Load()) > after {
+				t.Errorf("after %d of %d reads it changed and was taken", after, f.reads.Load())
 			}
 		}
 	}

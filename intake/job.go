@@ -36,6 +36,7 @@ type job struct {
 	lost      map[string]post.ID // by UID: a group of those dropped
 	dropped   int                // instances of series that are no more
 	extends   *post.Import       // the import whose series are laid out further
+	told      map[string]bool    // by UID: a message has told of it since that came
 
 	// Of the media.
 	pins map[string]pinning // by where a row says that it lies
@@ -54,6 +55,8 @@ type job struct {
 	replace []post.ID           // groups that changed rows stand in for
 	uploads map[uint32]uploaded // by row
 	removed int                 // groups of the previous revision that no row has now
+	waiting int                 // those of them that may be cancelled
+	earlier int                 // rows of what this revision stands in for
 	gone    []post.ID           // the groups themselves, sorted
 	cancel  []post.ID           // those of them that are to be cancelled, sorted
 	freed   []post.Post         // open posts of replace and cancel: their time and quota are free again
@@ -82,6 +85,7 @@ const (
 	revoked                   // takes a post back
 	pictured                  // has media that is to be taken
 	judged                    // its media was taken, and the row checked with it
+	absent                    // gives no post, and is bad for nothing else
 )
 
 func (j *job) count() int { return len(j.marks) }
@@ -147,12 +151,15 @@ func (j *job) survey(ctx context.Context) error {
 		wrong := post.HasErrors(r.Problems)
 		if r.event != nil {
 			var err error
-			if m, err = j.surveyEvent(r, wrong && !r.event.Absent); err != nil {
+			if m, err = j.surveyEvent(r, wrong && !r.absent); err != nil {
 				return err
 			}
 		}
 		if wrong {
 			m |= bad
+			if r.absent {
+				m |= absent
+			}
 		} else {
 			set = j.conns.number(d.Connections)
 			var own bool

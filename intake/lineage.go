@@ -14,8 +14,9 @@ type Place struct {
 }
 
 // rejectedName is the name under which a report gives back the rows that were
-// not taken, as people and their programs save it again.
-var rejectedName = regexp.MustCompile(`(?i)^(.+)\.rejected(?:[ _-]*(?:\(\d+\)|copy|fixed|\d+))*\.csv$`)
+// not taken, as people and their programs save it again. Of rows that were given back
+// more than once it has the ending as often.
+var rejectedName = regexp.MustCompile(`(?i)^(.+?)(?:\.rejected(?:[ _-]*(?:\(\d+\)|copy|fixed|\d+))*\.csv)+$`)
 
 // PlaceOf returns the place of a file called name, dropped in folder (relative
 // to the inbox, with slashes). Rows given back in `spring.csv.rejected.csv` and

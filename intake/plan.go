@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"github.com/postroom/postroom/limits"
@@ -58,18 +59,29 @@ func (j *job) plan(ctx context.Context) error {
 	return nil
 }
 
+// placed yields the rows that were planned, each with its slot.
+func (j *job) placed() iter.Seq2[int, *scheduler.Slot] {
+	return func(yield func(int, *scheduler.Slot) bool) {
+		k := 0
+		for n, m := range j.marks {
+			if m&planned == 0 {
+				continue
+			}
+			if !yield(n, &j.slots[k]) {
+				return
+			}
+			k++
+		}
+	}
+}
+
 // reserve counts what the plan promises, and returns the caps under which it may
 // be sealed and the forecast.
 func (j *job) reserve(m *limits.Meter) ([]post.Cap, []limits.QuotaLine) {
-	k := 0
-	for n, mk := range j.marks {
-		if mk&planned == 0 {
-			continue
-		}
-		if s := &j.slots[k]; s.Verdict == scheduler.Placed {
+	for n, s := range j.placed() {
+		if s.Verdict == scheduler.Placed {
 			m.Reserve(j.conns.sets[j.sets[n]], time.Unix(s.At, 0))
 		}
-		k++
 	}
 	return m.Caps(), m.Lines()
 }
@@ -77,18 +89,14 @@ func (j *job) reserve(m *limits.Meter) ([]post.Cap, []limits.QuotaLine) {
 // refuseChanges notes which changed rows the plan has no room for, and reports
 // whether there are such.
 func (j *job) refuseChanges() bool {
-	k, any := 0, false
-	for n, m := range j.marks {
-		if m&planned == 0 {
-			continue
-		}
-		if s := &j.slots[k]; m&changed != 0 && s.Verdict == scheduler.Rejected {
+	any := false
+	for n, s := range j.placed() {
+		if j.marks[n]&changed != 0 && s.Verdict == scheduler.Rejected {
 			if j.refused == nil {
 				j.refused = map[uint32]*post.LimitExceeded{}
 			}
 			j.refused[uint32(n)], any = s.Limit, true
 		}
-		k++
 	}
 	return any
 }

@@ -25,6 +25,8 @@ type readAs struct {
 	Sheet       string              `json:"sheet,omitempty"`       // as was asked for
 	RepeatDays  int                 `json:"repeat_days,omitempty"` // how far the plan lets rows that repeat be laid out; 0 for no limit of its own
 	Part        bool                `json:"part,omitempty"`        // it continued the revisions before it
+	Spared      bool                `json:"spared,omitempty"`      // for a mistake in it, nothing was cancelled of what it lacked
+	Message     bool                `json:"message,omitempty"`     // it told of some events of its calendar
 	Calendar    Calendar            `json:"calendar,omitzero"`
 	Series      bool                `json:"series,omitempty"` // it has series, to be laid out further
 }

@@ -25,13 +25,16 @@ type Archive func(path string) (Original, error)
 
 // Refresh writes the reports of imports whose posts changed since they were last
 // written, at most `most` of them, and returns how many it wrote. Call it once a
-// minute. A report that cannot be written is logged and tried again next time.
+// minute. A report that cannot be written is logged and tried again: next time, and
+// then after ever longer waits, for to read its original may be much work.
 func (in *Intake) Refresh(ctx context.Context, archive Archive, zone func(post.AccountID) *time.Location, now time.Time, most int) (int, error) {
 	dirty, err := in.store.Dirty(ctx, most)
 	if err != nil {
 		return 0, err
 	}
-	n := 0
+	in.refreshing.Lock()
+	defer in.refreshing.Unlock()
+	n, written := 0, map[post.ID]bool{} // of the revisions of a file one writes for all
 	for _, d := range dirty {
 		if err := ctx.Err(); err != nil {
 			return n, err
@@ -43,21 +46,60 @@ func (in *Intake) Refresh(ctx context.Context, archive Archive, zone func(post.A
 		if imp.Archive == "" {
 			continue // being filed: its report comes with that
 		}
-		err = in.Rewrite(ctx, imp, archive, zone(imp.Account), now, false)
+		in.taking.Lock() // no revision is to come in between, and its report to be overwritten
+		if imp, err = in.newest(ctx, imp); err != nil {
+			in.taking.Unlock()
+			return n, err
+		}
+		rests := in.setbacks[imp.ID].waits(now)
+		if !rests && !written[imp.ID] {
+			err = in.Rewrite(ctx, imp, archive, zone(imp.Account), now, false)
+		}
+		in.taking.Unlock()
+		if rests {
+			continue
+		}
 		switch {
 		case err == nil:
 			n++
 		case errors.Is(err, fs.ErrNotExist):
 			in.log.WarnContext(ctx, "report not written: its original is gone from the archive", "file", imp.Name, "archive", imp.Archive)
 		default:
-			in.log.ErrorContext(ctx, "report not written", "file", imp.Name, "err", err)
+			b := in.setbacks[imp.ID].another(now)
+			in.setbacks[imp.ID] = b
+			in.log.ErrorContext(ctx, "report not written", "file", imp.Name, "next", b.at, "err", err)
 			continue
 		}
+		written[imp.ID] = true
+		delete(in.setbacks, imp.ID)
 		if err := in.store.Clean(ctx, d.Import, d.Changes); err != nil {
 			return n, err
 		}
 	}
 	return n, nil
+}
+
+// A setback is of a report that could not be written: when it is tried again, and
+// how long that was put off.
+type setback struct {
+	at  time.Time
+	off time.Duration
+}
+
+const (
+	firstSetback   = time.Minute
+	longestSetback = time.Hour
+)
+
+// waits reports whether the report is left alone at now; not for longer than it may
+// be, whatever the clock did.
+func (b setback) waits(now time.Time) bool {
+	return b.at.Sub(now) > firstSetback/2 && b.at.Sub(now) <= longestSetback
+}
+
+func (b setback) another(now time.Time) setback {
+	off := min(max(2*b.off, firstSetback), longestSetback)
+	return setback{now.Add(off), off}
 }
 
 // Rewrite writes the report of an import as things stand now. An import with
@@ -221,39 +263,39 @@ func (in *Intake) groups(ctx context.Context, imp post.ID) iter.Seq2[*post.Group
 	}
 }
 
-// appendOutcomes adds to a large import's outcomes what happened since the last
-// time, and reports whether some of its posts still wait. After a restart it
-// begins anew: better a line twice than none.
+// appendOutcomes adds to a large import's outcomes what they do not have yet, and
+// reports whether some of its posts still wait. Those of earlier revisions whose rows
+// did not change are among them, without a row: theirs was that of another file. What
+// the outcomes have is read there, not kept: a post may settle while its neighbours
+// are read, a clock may be set back, and a process may be new.
 func (in *Intake) appendOutcomes(ctx context.Context, imp post.Import) (open bool, err error) {
-	in.mu.Lock()
-	since := in.appended[imp.ID]
-	in.mu.Unlock()
 	out, err := report.AppendOutcomes(in.base(imp.Report))
 	if err != nil {
 		return false, err
 	}
-	latest := since
-	err = in.store.EachGroup(ctx, imp.ID, func(g *post.Group) error {
-		for i := range g.Posts {
-			p := &g.Posts[i]
-			open = open || p.Status.Open()
-			if !report.Settled(p.Status) || !p.UpdatedAt.After(since) {
-				continue
+	defer func() { err = errors.Join(err, out.Close()) }()
+	for of := imp; ; {
+		err := in.store.EachGroup(ctx, of.ID, func(g *post.Group) error {
+			if of.ID != imp.ID {
+				g.Row = 0
 			}
-			if p.UpdatedAt.After(latest) {
-				latest = p.UpdatedAt
+			for i := range g.Posts {
+				p := &g.Posts[i]
+				open = open || p.Status.Open()
+				if !report.Settled(p.Status) {
+					continue
+				}
+				if err := out.Add(g, p); err != nil {
+					return err
+				}
 			}
-			if err := out.Add(g, p); err != nil {
-				return err
-			}
+			return nil
+		})
+		if err != nil || of.Previous.IsZero() {
+			return open, err
 		}
-		return nil
-	})
-	if err := errors.Join(err, out.Close()); err != nil {
-		return false, err
+		if of, err = in.store.Import(ctx, of.Previous); err != nil || of.Report != imp.Report {
+			return open, err
+		}
 	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.appended[imp.ID] = latest
-	return open, nil
 }

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -46,6 +47,8 @@ func (s repeatSource) Rows(ctx context.Context, fn func(*row) error) error {
 			return fn(r)
 		}
 		times, err := s.times(r.Draft)
+		var none *noTimes
+		r.absent = errors.As(err, &none)
 		if err == nil {
 			if total += len(times); total > mostRepeated {
 				err = fmt.Errorf("a file with at most %d times of rows that repeat", mostRepeated)
@@ -105,9 +108,9 @@ func (s repeatSource) times(d *post.Draft) ([]occurrence, error) {
 	}
 	if len(found) == 0 {
 		if later, err := calendar.Occurrences(d.Repeat, start, s.until, s.until.Add(further), mostOccurrences); err != nil || len(later) > 0 {
-			return nil, fmt.Errorf("a time before %s: it first goes out later", s.until.Format("2 January 2006"))
+			return nil, &noTimes{fmt.Sprintf("a time before %s: it first goes out later", s.until.Format("2 January 2006"))}
 		}
-		return nil, fmt.Errorf("a time to come: all of its times are over, or there is none")
+		return nil, &noTimes{"a time to come: all of its times are over, or there is none"}
 	}
 	out := make([]occurrence, len(found))
 	for i := range found {
@@ -117,6 +120,11 @@ func (s repeatSource) times(d *post.Draft) ([]occurrence, error) {
 	out[len(out)-1].goesOn = err != nil || len(later) > 0
 	return out, nil
 }
+
+// noTimes is the error of a row that can be read, and has no time in what is laid out.
+type noTimes struct{ want string }
+
+func (e *noTimes) Error() string { return e.want }
 
 func (s repeatSource) problem(r *row, sev post.Severity, code, want string) post.Problem {
 	return post.Problem{

@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -84,6 +85,21 @@ func TestP1_ATimeThatIsOverIsNotCancelled(t *testing.T) {
 	req := d.request("week.csv", row("2026-03-11"))
 	req.CancelRemoved = true
 	d.takeRequest(req, post.Counts{Rows: 8, Unchanged: 8, Removed: 1, Cancelled: 1})
+}
+
+// A row that has had all its times does not keep a mirror from cancelling others.
+func TestARowWhoseTimesAreAllOverDoesNotKeepAMirrorFromCancelling(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	const over = "Hello,twitter,2026-03-03 09:00,UTC,daily for 2 days\n"
+	later := func(day int) string {
+		return fmt.Sprintf("One more,twitter,2026-03-%d 09:00,UTC,daily for 6 days\n", day)
+	}
+	d.take("week.csv", repeatHeader+over+later(10), post.Counts{Rows: 8, Accepted: 8})
+	d.publish(time.Date(2026, 3, 5, 9, 0, 0, 0, time.UTC))
+	req := d.request("week.csv", repeatHeader+over+later(11))
+	req.CancelRemoved = true
+	d.takeRequest(req, post.Counts{Rows: 7, Accepted: 1, Unchanged: 5, Rejected: 1, Removed: 1, Cancelled: 1})
 }
 
 func TestARowThatRepeatsWithoutAnEndIsLaidOutForAYear(t *testing.T) {

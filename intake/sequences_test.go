@@ -184,15 +184,12 @@ func (c *calendarRun) bring(text string, mirror bool) {
 // extend lays out the series further, and wants the second time to do nothing.
 func (c *calendarRun) extend() {
 	for n := range 2 {
-		imps, _, err := c.store.Imports(c.t.Context(), "acme", "", 1)
-		if err != nil {
-			c.rt.Fatal(err)
-		}
-		if len(imps) == 0 {
+		latest := c.latest()
+		if latest.ID.IsZero() {
 			return
 		}
-		text := c.archive[imps[0].ID]
-		res, err := c.intake.Extend(c.t.Context(), imps[0], c.request("team.ics", text))
+		text := c.archive[latest.ID]
+		res, err := c.intake.Extend(c.t.Context(), latest, c.request("team.ics", text))
 		if err != nil {
 			c.rt.Fatal(err)
 		}

@@ -35,6 +35,7 @@ type row struct {
 	Problems []post.Problem
 	columns  interface{ Column(field string) int }
 	event    *calendar.Row // nil of a row
+	absent   bool          // gives no post now, and there is nothing wrong with it
 }
 
 // A csvSource reads a CSV file.
@@ -54,7 +55,7 @@ type icalSource struct{ *calendar.File }
 func (s icalSource) Rows(ctx context.Context, fn func(*row) error) error {
 	var r row
 	return s.File.Rows(ctx, func(in *calendar.Row) error {
-		r = row{N: in.N, Line: in.Line, UID: in.UID, Cells: in.Cells, Draft: &in.Draft, Problems: in.Problems, columns: in, event: in}
+		r = row{N: in.N, Line: in.Line, UID: in.UID, Cells: in.Cells, Draft: &in.Draft, Problems: in.Problems, columns: in, event: in, absent: in.Absent}
 		return fn(&r)
 	})
 }

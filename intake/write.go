@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/report"
@@ -28,7 +30,8 @@ type writer struct {
 	perDay   *perDay
 	unfit    *post.Problem // the first row that the plan has no room for
 	res      Result
-	group    post.Group // reused
+	group    post.Group // reused, as current is
+	current  post.Row
 }
 
 // write stores the planned rows and writes the report, or only the report when
@@ -39,6 +42,9 @@ func (j *job) write(ctx context.Context) (res Result, err error) {
 		Account: j.req.Account.ID, Name: j.req.Name, Lineage: j.req.Place.Lineage, Format: j.as.Format,
 		Digest: j.digest, Size: j.req.Size, TakenAt: j.req.Now, Report: name, Previous: j.prev.ID,
 	}}
+	if j.extends == nil {
+		j.as.Spared = j.req.CancelRemoved && j.waiting > 0 && j.mistaken()
+	}
 	if w.imp.Options, err = json.Marshal(&j.as); err != nil {
 		return Result{}, err
 	}
@@ -65,16 +71,28 @@ func (j *job) write(ctx context.Context) (res Result, err error) {
 	}
 	w.report = newReporter(w.lines, len(j.src.Header()))
 	err = j.src.Rows(ctx, func(r *row) error { return w.row(ctx, r) })
-	if err = errors.Join(err, w.report.end()); err != nil {
+	if err == nil && w.imp.Counts.Rows != j.count() {
+		err = ErrChanged
+	}
+	if err = errors.Join(err, w.conclude(ctx, err == nil)); err != nil {
 		return Result{}, fmt.Errorf("store %s: %w", j.req.Name, err)
 	}
-	if err := j.untouched(ctx); err != nil {
-		return Result{}, err
-	}
-	if w.imp.Counts.Rows != j.count() {
-		return Result{}, ErrChanged
-	}
 	return w.seal(ctx)
+}
+
+// conclude ends what the rows have begun. When all of them are there it also brings
+// the stage to where only the seal is missing, and sees that nobody wrote to the
+// file since it was met.
+func (w *writer) conclude(ctx context.Context, whole bool) error {
+	var ends errgroup.Group
+	ends.Go(w.report.end)
+	if whole {
+		ends.Go(func() error { return w.untouched(ctx) })
+	}
+	if whole && w.stage != nil {
+		ends.Go(func() error { return w.stage.Prepare(ctx) })
+	}
+	return ends.Wait()
 }
 
 // untouched returns [ErrChanged] when somebody wrote to the file since it was met.
@@ -121,7 +139,7 @@ func (w *writer) seal(ctx context.Context) (Result, error) {
 		w.res.Outcome = Nothing
 	}
 	if w.stage != nil && w.res.Outcome == Taken {
-		imp, err := w.stage.Seal(ctx, post.Seal{Import: w.imp, Caps: w.caps, Replace: w.replace, Cancel: w.cancel})
+		imp, err := w.stage.Seal(ctx, post.Seal{Import: w.imp, Caps: w.caps, Replace: w.replace, Cancel: w.cancel, Behind: w.behindOutcomes()})
 		if err != nil {
 			return Result{}, err
 		}
@@ -141,6 +159,14 @@ func (w *writer) seal(ctx context.Context) (Result, error) {
 	return w.res, nil
 }
 
+// behindOutcomes reports whether the report lacks what became of unchanged rows. To
+// look at each of their groups would hold up the import: the next [Intake.Refresh]
+// does.
+func (w *writer) behindOutcomes() bool {
+	n := w.imp.Counts.Unchanged
+	return 0 < n && n <= report.Large
+}
+
 // unreported says that the rows are in but the report is not. The file is still
 // in the inbox, and taking it again only writes the report.
 func (w *writer) unreported(err error) error {
@@ -157,7 +183,8 @@ func (w *writer) row(ctx context.Context, r *row) error {
 	if w.marks[n]&judged != 0 {
 		w.pinned(r)
 	}
-	row := post.Row{
+	row := &w.current
+	*row = post.Row{
 		N: r.N, Line: r.Line, UID: r.UID, RequestedAt: r.Draft.At,
 		Key: w.ids[n].key, Version: w.ids[n].version, Twin: w.ids[n].twin,
 		Problems: w.problems(n, r),
@@ -180,8 +207,11 @@ func (w *writer) row(ctx context.Context, r *row) error {
 			row.Decision, row.Group = post.Rejected, post.ID{}
 			row.Problems = append(row.Problems, w.noRoom(r, w.refused[s.row]))
 		}
-		if s.why == older { // the newer revision stays the one to be compared with
+		if s.why == older || s.why == toldSince { // the newer revision stays the one to be compared with
 			row.Sequence, row.ModifiedAt = s.stored.sequence, s.stored.modifiedAt
+		}
+		if s.why == toldSince {
+			row.Version = s.version
 		}
 	case m&revoked != 0:
 		row.Decision = post.Rejected
@@ -189,14 +219,14 @@ func (w *writer) row(ctx context.Context, r *row) error {
 	default:
 		s := &w.slots[w.slot]
 		w.slot++
-		g = w.place(&row, r, s)
+		g = w.place(row, r, s)
 	}
-	if err := w.note(ctx, r, &row, g); err != nil {
+	if err := w.note(ctx, r, row, g); err != nil {
 		return err
 	}
-	w.tellDuplicate(ctx, &row, r, n)
+	w.tellDuplicate(ctx, row, r, n)
 	w.remember(n, r.Line)
-	return w.emit(r, &row, g)
+	return w.emit(r, row, g)
 }
 
 // place makes the group of a row that was planned.
@@ -209,7 +239,7 @@ func (w *writer) place(row *post.Row, r *row, s *scheduler.Slot) *post.Group {
 		row.Problems = append(row.Problems, w.noRoom(r, s.Limit))
 		return nil
 	case scheduler.Held:
-		if w.over(r, s) {
+		if w.over(d.At, s) {
 			row.Decision = post.Rejected
 			row.Problems = append(row.Problems, post.Problem{File: w.req.Name, Line: r.Line, UID: r.UID, Field: "DTSTART", Code: "EVENT_PAST", Want: "a time to come: the event is over"})
 			return nil
