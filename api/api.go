@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"path"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -229,6 +231,8 @@ func (a *API) route(pattern string, h handler, failed string) {
 	})
 }
 
+var repeatedSlash = regexp.MustCompile("//+")
+
 // ServeHTTP answers one request. Paths are taken as the original's server takes
 // them: with a slash at the end or without, and with double ones.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -238,13 +242,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if a.crossOrigin(w, r) {
 		return
 	}
-	if p := r.URL.EscapedPath(); strings.Contains(p, "//") || strings.HasSuffix(p, "/") {
-		for strings.Contains(p, "//") {
-			p = strings.ReplaceAll(p, "//", "/")
-		}
-		p = strings.TrimSuffix(p, "/")
-		u, err := r.URL.Parse(p)
-		if err != nil {
+	if p := r.URL.EscapedPath(); path.Clean(p) != p {
+		slashed := strings.TrimSuffix(repeatedSlash.ReplaceAllString(p, "/"), "/")
+		u, err := r.URL.Parse(slashed)
+		if err != nil || path.Clean(p) != slashed { // the mux would send a caller with dots in its path elsewhere
 			a.writeError(w, r, errNotFound("Not found"), "")
 			return
 		}

@@ -1,6 +1,8 @@
 package api_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"strings"
@@ -8,6 +10,8 @@ import (
 	"time"
 
 	"github.com/postroom/postroom/api"
+	"github.com/postroom/postroom/post"
+	"github.com/postroom/postroom/store"
 )
 
 // CONTRACT §1, the order of checks.
@@ -151,11 +155,12 @@ func TestAKeyHasTheFormThatClientsCheck(t *testing.T) {
 func TestWhatIsNoRouteIsNotFound(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	for _, c := range [][2]string{{"GET", "/nothing"}, {"GET", "/create-post"}, {"PATCH", "/get-post/x"}, {"GET", ""}} {
+	for _, c := range [][2]string{{"GET", "/nothing"}, {"GET", "/create-post"}, {"PATCH", "/get-post/x"}, {"GET", ""}, {"GET", "/../livez"}, {"GET", "/./list-posts"}, {"GET", "/get-post/.."}, {"OPTIONS", "/create-post"}} {
 		d.do(c[0], c[1], "").wantError(404, "Not found")
 	}
 	d.do("POST", "/create-post/", `{`).wantError(400, "Invalid JSON body")
 	d.do("POST", "//create-post", `{`).wantError(400, "Invalid JSON body")
+	d.do("POST", "/create-post", "{\"content\":\"Stra\xdfe\",\"platforms\":[\"mastodon-1\"]}").wantError(400, "Invalid JSON body") // Latin-1
 	d.do("POST", "/create-post", `"text"`).wantError(400, "Invalid JSON body")
 	d.do("POST", "/create-post", `[1]`).wantError(400, "Content is required")
 	d.do("POST", "/create-post", `{"content":"`+strings.Repeat("x", 1<<20)+`"}`).wantError(413, "Request body too large")
@@ -182,4 +187,86 @@ func TestBrowsersOfOtherSitesAreLetInByTheOperator(t *testing.T) {
 	if w.Code != 204 || w.Header().Get("Access-Control-Allow-Origin") != "https://desk.example.org" || !strings.Contains(w.Header().Get("Access-Control-Allow-Headers"), "x-api-key") {
 		t.Errorf("a site that was let in got %d %v", w.Code, w.Header())
 	}
+}
+
+// brokenStore is a store of which nothing but keys can be read.
+type brokenStore struct{ *store.Store }
+
+var errBroken = errors.New("disk canary")
+
+func (brokenStore) Group(context.Context, post.ID) (post.Group, error) {
+	return post.Group{}, errBroken
+}
+func (brokenStore) List(context.Context, post.Query) ([]post.ID, int, error) {
+	return nil, 0, errBroken
+}
+func (brokenStore) Connections(context.Context) ([]post.ConnectionState, error) {
+	return nil, errBroken
+}
+func (brokenStore) Usage(context.Context, post.AccountID) (post.Usage, error) {
+	return post.Usage{}, errBroken
+}
+func (brokenStore) CreateOnce(context.Context, *post.Group, []post.Cap, string, *post.Once) error {
+	return errBroken
+}
+func (brokenStore) Job(context.Context, post.ID) (post.Job, error)     { return post.Job{}, errBroken }
+func (brokenStore) AddJob(context.Context, post.Job, *post.Once) error { return errBroken }
+func (brokenStore) Webhooks(context.Context, post.AccountID) ([]post.Webhook, error) {
+	return nil, errBroken
+}
+func (brokenStore) AddWebhook(context.Context, *post.Webhook, int) error { return errBroken }
+func (brokenStore) EditWebhook(context.Context, post.AccountID, post.ID, func(*post.Webhook)) (post.Webhook, error) {
+	return post.Webhook{}, errBroken
+}
+func (brokenStore) DeleteWebhook(context.Context, post.AccountID, post.ID) error { return errBroken }
+
+// CONTRACT §2: each call has words of its own for what went wrong here, and tells
+// no more.
+func TestP8_WhatBreaksHereIsToldInTheWordsOfEachCall(t *testing.T) {
+	t.Parallel()
+	const id = "507f1f77bcf86cd799439011"
+	for _, c := range []struct{ method, path, body, want string }{
+		{"POST", "/create-post", draft, "Failed to create post group"},
+		{"PUT", "/update-post/" + id, `{"status":"draft"}`, "Failed to update post"},
+		{"GET", "/get-post/" + id, "", "Failed to fetch post group"},
+		{"DELETE", "/delete-post/" + id, "", "Failed to delete post group"},
+		{"GET", "/list-posts", "", "Failed to list posts"},
+		{"GET", "/platform-connections", "", "Failed to fetch platform connections"},
+		{"POST", "/test-connection/mastodon-1", "", "Failed to test connection"},
+		{"GET", "/post-logs/" + id, "", "Failed to get post logs"},
+		{"POST", "/get-upload-url", `{"fileName":"a","contentType":"b","postGroupId":"` + id + `"}`, "Failed to create upload URL"},
+		{"GET", "/webhooks", "", "Failed to list webhooks"},
+		{"POST", "/webhooks", goodHook, "Failed to create webhook"},
+		{"PATCH", "/webhooks/" + id, `{}`, "Failed to update webhook"},
+		{"DELETE", "/webhooks/" + id, "", "Failed to delete webhook"},
+		{"POST", "/webhooks/" + id + "/regenerate-secret", "", "Failed to regenerate secret"},
+		{"GET", "/limits", "", "Failed to read limits"},
+		{"GET", "/bulk/jobs/" + id, "", "Failed to fetch the job"},
+		{"POST", "/bulk/import", "content\nx\n", "Failed to import the file"},
+		{"POST", "/bulk/delete", `{"filter":{}}`, "Failed to delete posts"},
+		{"POST", "/bulk/reschedule", `{"filter":{},"shiftMinutes":1}`, "Failed to reschedule posts"},
+		{"POST", "/bulk/schedule-drafts", `{"filter":{}}`, "Failed to schedule drafts"},
+	} {
+		d := newDesk(t)
+		d.takes(func(string, *post.Job) error { return nil })
+		d.api.Store = brokenStore{d.store}
+		d.do(c.method, c.path, c.body).want(500, `{"error":"`+c.want+`","code":"INTERNAL","message":"`+c.want+`"}`)
+		d.set.StrictCompat = true
+		d.do(c.method, c.path, c.body).want(500, `{"error":"`+c.want+`"}`)
+	}
+}
+
+// keylessStore cannot even read keys.
+type keylessStore struct{ *store.Store }
+
+func (keylessStore) APIKey(context.Context, string) (post.APIKey, error) {
+	return post.APIKey{}, errBroken
+}
+
+// CONTRACT §1 row 8.
+func TestAKeyThatCannotBeReadIsNoWrongKey(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.api.Store = keylessStore{d.store}
+	d.do("GET", "/list-posts", "").want(500, `{"error":"Internal server error","code":"INTERNAL","message":"Internal server error"}`)
 }

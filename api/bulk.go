@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/postroom/postroom/limits"
@@ -36,26 +39,37 @@ const mostBulk = 1000
 
 // meant reads which groups a bulk request means, by ids or by a filter of the
 // names of list-posts, in the order of their times.
+//
+// A filter that says nothing, or not what it seems to, would mean more posts than
+// its sender thinks: a value that is no text is refused, and so is an empty one.
 func (c *call) meant(f fields, only post.Status) ([]post.Group, error) {
-	if v, ok := f["ids"]; ok {
-		return c.meantByID(v)
-	}
 	var filter fields
-	if v, ok := f["filter"]; !ok || json.Unmarshal(v, &filter) != nil || filter == nil {
-		return nil, &Error{Status: http.StatusBadRequest, Text: "Either ids or filter must be provided", Code: "INVALID_REQUEST", Message: `Either ids or filter must be provided: "filter":{} means all`}
+	switch {
+	case f.absent("ids") == f.absent("filter"):
+		return nil, errMeant
+	case !f.absent("ids"):
+		return c.meantByID(f["ids"])
+	case json.Unmarshal(f["filter"], &filter) != nil:
+		return nil, errMeant
 	}
-	for name := range filter {
+	for _, name := range slices.Sorted(maps.Keys(filter)) {
 		switch name {
 		case "status", "platform", "fromDate", "toDate":
 		default:
 			return nil, errBadRequest("Unknown filter: " + name + ". Must be one of: status, platform, fromDate, toDate")
 		}
+		if s, _ := filter.text(name); s == "" {
+			return nil, errBadRequest("Invalid filter: " + name + " must be a text that is not empty")
+		}
 	}
-	q, err := c.query(func(name string) string { s, _ := filter.text(name); return s })
+	q, err := c.selection(func(name string) string { s, _ := filter.text(name); return s })
 	if err != nil {
 		return nil, err
 	}
 	if only != 0 {
+		if q.Status != 0 && q.Status != only {
+			return nil, errBadRequest("Invalid status. Must be: " + only.String())
+		}
 		q.Status = only
 	}
 	q.By, q.Upward, q.Limit = post.BySlot, true, mostBulk+1
@@ -69,6 +83,8 @@ func (c *call) meant(f fields, only post.Status) ([]post.Group, error) {
 	return c.api.Store.GroupsByID(c.Context(), ids)
 }
 
+var errMeant = &Error{Status: http.StatusBadRequest, Text: "Either ids or filter must be provided", Code: "INVALID_REQUEST", Message: `Either ids or filter must be provided, and not both: "filter":{} means all`}
+
 var errTooMany = &Error{Status: http.StatusBadRequest, Text: fmt.Sprintf("At most %d posts can be changed at once", mostBulk), Code: "TOO_MANY_POSTS", Message: fmt.Sprintf("At most %d posts can be changed at once: narrow the filter with fromDate and toDate", mostBulk)}
 
 func (c *call) meantByID(v json.RawMessage) ([]post.Group, error) {
@@ -80,7 +96,7 @@ func (c *call) meantByID(v json.RawMessage) ([]post.Group, error) {
 		return nil, errTooMany
 	}
 	groups := make([]post.Group, 0, len(texts))
-	for _, s := range texts {
+	for _, s := range unique(texts) {
 		id, err := post.ParseID(s)
 		if err != nil {
 			return nil, errNotFound(textNoGroup + ": " + s)
@@ -97,8 +113,29 @@ func (c *call) meantByID(v json.RawMessage) ([]post.Group, error) {
 	return groups, nil
 }
 
-// flag reads a field that is true or absent.
-func (f fields) flag(name string) bool { return string(f[name]) == "true" }
+// dry reports whether a request only asks what it would do: in its body, behind its
+// path, or both. dryRun, as answers spell it, is taken for dry_run.
+func (c *call) dry(f fields) (bool, error) {
+	said := []string{}
+	for _, name := range []string{"dry_run", "dryRun"} {
+		in, ok := f.text(name)
+		if !ok {
+			in = string(f[name])
+		}
+		said = append(said, in, c.params().text(name))
+	}
+	dry := false
+	for _, s := range said {
+		switch strings.ToLower(s) {
+		case "", "null", "0", "false", "no":
+		case "1", "true", "yes":
+			dry = true
+		default: // it may be meant as a yes
+			return false, errBadRequest("Invalid dry_run. Must be true or false")
+		}
+	}
+	return dry, nil
+}
 
 // minutes reads a whole number of minutes.
 func (f fields) minutes(name string, least int) (time.Duration, bool, error) {
@@ -145,19 +182,13 @@ func (c *call) each(dry bool, groups []post.Group, change func(i int, g *post.Gr
 	return body, nil
 }
 
-// bulkFields reads the body of a bulk request.
-func (c *call) bulkFields() (fields, error) {
-	b, err := c.body()
-	if err != nil {
-		return nil, err
-	}
-	return parseFields(b)
-}
-
 // moveTo moves a group, or says where it would go.
 func (c *call) moveTo(g *post.Group, to post.Status, at time.Time, dry bool) (bulkResult, error) {
 	if locked := lockedAs(g); locked != "" {
 		return bulkResult{}, errLocked(locked)
+	}
+	if at.After(farthest) {
+		return bulkResult{}, badTime("want a time before the year 10000")
 	}
 	if dry {
 		at = notPast(at, c.now)
@@ -177,7 +208,7 @@ func (c *call) moveTo(g *post.Group, to post.Status, at time.Time, dry bool) (bu
 // bulkReschedule moves groups by shiftMinutes each, or one after another from
 // startTime on, intervalMinutes apart.
 func (a *API) bulkReschedule(c *call) (any, error) {
-	f, err := c.bulkFields()
+	f, err := c.fields()
 	if err != nil {
 		return nil, err
 	}
@@ -192,11 +223,14 @@ func (a *API) bulkReschedule(c *call) (any, error) {
 	if shifts == !from.IsZero() {
 		return nil, errBadRequest("Either shiftMinutes or startTime must be provided")
 	}
+	dry, err := c.dry(f)
+	if err != nil {
+		return nil, err
+	}
 	groups, err := c.meant(f, 0)
 	if err != nil {
 		return nil, err
 	}
-	dry := f.flag("dry_run")
 	return c.each(dry, groups, func(i int, g *post.Group) (bulkResult, error) {
 		at := from.Add(time.Duration(i) * gap)
 		if shifts {
@@ -228,7 +262,7 @@ func (f fields) series(interval string, usual time.Duration) (from time.Time, ga
 // bulkScheduleDrafts schedules drafts, oldest first: each at its own time, or from
 // startTime on, intervalMinutes apart.
 func (a *API) bulkScheduleDrafts(c *call) (any, error) {
-	f, err := c.bulkFields()
+	f, err := c.fields()
 	if err != nil {
 		return nil, err
 	}
@@ -236,11 +270,14 @@ func (a *API) bulkScheduleDrafts(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	dry, err := c.dry(f)
+	if err != nil {
+		return nil, err
+	}
 	groups, err := c.meant(f, post.StatusDraft)
 	if err != nil {
 		return nil, err
 	}
-	dry := f.flag("dry_run")
 	return c.each(dry, groups, func(i int, g *post.Group) (bulkResult, error) {
 		at := g.Slot()
 		if !from.IsZero() {
@@ -258,7 +295,11 @@ func (a *API) bulkScheduleDrafts(c *call) (any, error) {
 
 // bulkDelete deletes groups, exactly those that are meant.
 func (a *API) bulkDelete(c *call) (any, error) {
-	f, err := c.bulkFields()
+	f, err := c.fields()
+	if err != nil {
+		return nil, err
+	}
+	dry, err := c.dry(f)
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +307,6 @@ func (a *API) bulkDelete(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	dry := f.flag("dry_run")
 	return c.each(dry, groups, func(_ int, g *post.Group) (bulkResult, error) {
 		if dry {
 			return bulkResult{}, nil
@@ -288,7 +328,7 @@ type validatedBody struct {
 // validatePost says what would become of a body of create-post, or of the post that
 // postGroupId names, with its media, and stores nothing.
 func (a *API) validatePost(c *call) (any, error) {
-	f, err := c.bulkFields()
+	f, err := c.fields()
 	if err != nil {
 		return nil, err
 	}
@@ -312,12 +352,10 @@ func (a *API) validatePost(c *call) (any, error) {
 	for i := range g.Posts {
 		conns[i] = g.Posts[i].Connection
 	}
-	if g.ScheduledAt.IsZero() {
-		if refused := c.account.Plan.Available(conns); refused != nil {
-			return nil, refused
+	if !g.ScheduledAt.IsZero() {
+		if err := c.withRoom(conns, g.ScheduledAt, nil, func([]post.Cap) error { return nil }); err != nil {
+			return nil, err
 		}
-	} else if err := c.withRoom(conns, g.ScheduledAt, nil, func([]post.Cap) error { return nil }); err != nil {
-		return nil, err
 	}
 	return validatedBody{true, c.validate(&g)}, nil
 }

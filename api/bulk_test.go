@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/postroom/postroom/api"
+	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
+	"github.com/postroom/postroom/publish"
 )
 
 type bulk struct {
@@ -50,6 +53,50 @@ func TestBulkDeleteDeletesExactlyWhatIsMeant(t *testing.T) {
 	}
 }
 
+// CONTRACT §8.2 row 12, §8.3: what is not understood deletes nothing, and a dry run
+// is one however it is asked for.
+func TestBulkCallsMeanNoMoreThanTheySay(t *testing.T) {
+	t.Parallel()
+	const oneOf, noDry = "Either ids or filter must be provided", "Invalid dry_run. Must be true or false"
+	d := newDesk(t)
+	id := d.create(draft)
+	for _, c := range []struct{ query, body, want string }{
+		{"", `{}`, oneOf},
+		{"", `{"filter":null}`, oneOf},
+		{"", `{"filter":[]}`, oneOf},
+		{"", `{"filter":"{}"}`, oneOf},
+		{"", `{"ids":["ID"],"filter":{}}`, oneOf},
+		{"", `{"filter":{"status":1}}`, "Invalid filter: status must be a text that is not empty"},
+		{"", `{"filter":{"status":"published","platform":null}}`, "Invalid filter: platform must be a text that is not empty"},
+		{"", `{"filter":{"platform":""}}`, "Invalid filter: platform must be a text that is not empty"},
+		{"", `{"filter":{"fromDate":["2026-03-01"]}}`, "Invalid filter: fromDate must be a text that is not empty"},
+		{"", `{"filter":{},"dry_run":"maybe"}`, noDry},
+		{"", `{"filter":{},"dry_run":[]}`, noDry},
+		{"?dry_run=maybe", `{"filter":{}}`, noDry},
+		{"", `{"ids":[]}`, ""},
+		{"", `{"filter":{},"dry_run":true}`, ""},
+		{"", `{"filter":{},"dry_run":"true"}`, ""},
+		{"", `{"filter":{},"dry_run":1}`, ""},
+		{"", `{"filter":{},"dryRun":true}`, ""},
+		{"?dry_run=true", `{"filter":{},"dry_run":false}`, ""},
+		{"?dryRun=1", `{"filter":{}}`, ""},
+	} {
+		a := d.do("POST", "/bulk/delete"+c.query, strings.ReplaceAll(c.body, "ID", id))
+		if c.want != "" {
+			a.wantError(400, c.want)
+		} else {
+			a.ok()
+		}
+		if d.do("GET", "/get-post/"+id, "").Status != 200 {
+			t.Fatalf("%s with %s deleted a post", c.query, c.body)
+		}
+	}
+	d.do("POST", "/bulk/schedule-drafts", `{"filter":{"status":"failed"},"startTime":"2026-04-01T08:00:00Z"}`).wantError(400, "Invalid status. Must be: draft")
+	if b := d.bulk("delete", `{"ids":["`+id+`","`+id+`"],"filter":null,"dry_run":null}`); b.Matched != 1 || b.Changed != 1 || b.Failed != 0 {
+		t.Errorf("the same id twice: %+v", b)
+	}
+}
+
 // CONTRACT §8.2 row 10.
 func TestBulkRescheduleShiftsAndSpaces(t *testing.T) {
 	t.Parallel()
@@ -80,6 +127,10 @@ func TestBulkRescheduleShiftsAndSpaces(t *testing.T) {
 	}
 	if b := d.bulk("reschedule", `{"filter":{},"shiftMinutes":1}`); b.Matched != 4 || b.Changed != 3 || b.Failed != 1 || b.Results[0].Error != "The post has no time to shift" {
 		t.Errorf("a draft among them: %+v", b)
+	}
+	far := d.create(`{"content":"x","platforms":["mastodon-1"],"scheduledTime":"9999-12-31T23:00:00Z"}`)
+	if b := d.bulk("reschedule", `{"ids":["`+far+`"],"shiftMinutes":60}`); b.Failed != 1 || b.Results[0].Error != "Invalid scheduled time format" || b.Results[0].ScheduledTime != "9999-12-31T23:00:00.000Z" {
+		t.Errorf("shifted into the year 10000: %+v", b)
 	}
 	for body, want := range map[string]string{
 		`{"filter":{}}`: "Either shiftMinutes or startTime must be provided",
@@ -136,7 +187,7 @@ func TestWhatAPlatformWillNotTakeIsAWarningUnlessAskedToRefuse(t *testing.T) {
 		return []post.Problem{{Code: "CONTENT_TOO_LONG", Field: "content", Want: "at most 10 characters", Hint: "shorten it"}}
 	}
 	long := `{"content":"much too long","platforms":["mastodon-1"]}`
-	const issue = `{"platform":"mastodon","code":"CONTENT_TOO_LONG","message":"content: at most 10 characters","field":"content","severity":"error","suggestions":["shorten it"]}`
+	const issue = `{"platform":"mastodon","code":"CONTENT_TOO_LONG","message":"at most 10 characters","field":"content","severity":"error","suggestions":["shorten it"]}`
 	if got := d.do("POST", "/create-post", long).ok(); !strings.Contains(got.Body, `"warnings":[`+issue+`]`) {
 		t.Errorf("no warning in %s", got.Body)
 	}
@@ -147,6 +198,51 @@ func TestWhatAPlatformWillNotTakeIsAWarningUnlessAskedToRefuse(t *testing.T) {
 		t.Errorf("strict: %s", got.Body)
 	}
 	d.do("POST", "/create-post?validate=strict", long).want(400, `{"error":"Validation failed","validation":{"valid":false,"errors":[`+issue+`],"warnings":[],"summary":{"affectedPlatforms":["mastodon"],"errorCount":1,"warningCount":0}}}`)
+}
+
+// CONTRACT §6.1: the messages that are known, and what they are about.
+func TestIssuesAreInTheContractsWords(t *testing.T) {
+	t.Parallel()
+	image := func(kind string, size int64) post.Media {
+		return post.Media{URL: "a", Pin: post.Pin{Hash: post.Digest{1}, Name: "a", Type: kind, Size: size, Animated: true}}
+	}
+	film := func(kind string, lasts time.Duration) post.Media {
+		return post.Media{URL: "a", Pin: post.Pin{Hash: post.Digest{1}, Name: "a", Type: kind, Size: 1 << 20, Duration: lasts}}
+	}
+	for _, c := range []struct {
+		on      post.ConnectionID
+		content post.Content
+		want    string
+	}{
+		{"twitter-2", post.Content{Text: strings.Repeat("y", 450)}, `"warnings":[{"platform":"twitter","code":"CONTENT_TOO_LONG","message":"Content exceeds Twitter/X's 280 character limit (currently 450)","field":"content","severity":"warning","constraint":"maxLength","currentValue":450,"maxValue":280,"suggestions":["it will be a thread of 2 posts"]}]`},
+		{"mastodon-1", post.Content{Text: strings.Repeat("y", 501)}, `"errors":[{"platform":"mastodon","code":"CONTENT_TOO_LONG","message":"Content exceeds Mastodon's 500 character limit (currently 501)","field":"content","severity":"error","constraint":"maxLength","currentValue":501,"maxValue":500,"suggestions":["shorten it"]}]`},
+		{"instagram-1", post.Content{Text: "x"}, `"errors":[{"platform":"instagram","code":"MEDIA_REQUIRED","message":"Instagram posts require media","field":"media","severity":"error","constraint":"requiredType","suggestions":["add it by get-upload-url"]}]`},
+		{"tiktok-1", post.Content{Text: "x"}, `"errors":[{"platform":"tiktok","code":"VIDEO_REQUIRED","message":"TikTok posts require a video","field":"video","severity":"error","constraint":"requiredType","suggestions":["add it by get-upload-url"]}]`},
+		{"tiktok-1", post.Content{Text: "x", Media: []post.Media{image("image/png", 9)}}, `"code":"VIDEO_REQUIRED","message":"TikTok posts require a video","field":"video","severity":"error","constraint":"requiredType","suggestions":["replace the picture"]`},
+		{"bluesky-1", post.Content{Text: strings.Repeat("👩‍👩‍👧‍👦", 200)}, `want at most 3000 bytes on Bluesky (this has 5000)","field":"content","severity":"error","currentValue":5000,"maxValue":3000,`},
+		{"bluesky-1", post.Content{Text: "x", Media: []post.Media{image("image/png", 5<<19)}}, `"errors":[{"platform":"bluesky","code":"MEDIA_SIZE_EXCEEDED","message":"Image (2.5MB) exceeds Bluesky's 1.0MB limit","field":"imageSize","severity":"error","constraint":"maxSize","currentValue":2621440,"maxValue":`},
+		{"instagram-1", post.Content{Text: "x", Media: []post.Media{image("image/png", 9)}}, `"errors":[{"platform":"instagram","code":"MEDIA_TYPE_NOT_SUPPORTED","message":"Image format \"image/png\" is not supported on Instagram","field":"imageFormat","severity":"error","constraint":"requiredType",`},
+		{"instagram-1", post.Content{Text: "x", Media: []post.Media{film("video/webm", time.Minute)}}, `"message":"Video format \"video/webm\" is not supported on Instagram","field":"videoFormat"`},
+		{"instagram-1", post.Content{Text: "x", Media: []post.Media{film("video/mp4", 3*time.Minute), film("video/mp4", time.Minute)}}, `"errors":[{"platform":"instagram","code":"VIDEO_DURATION_EXCEEDED","message":"Video duration (3m 0s) exceeds Instagram's 60s carousel limit","field":"videoDuration","severity":"error","constraint":"maxDuration","currentValue":180,"maxValue":60,`},
+		{"twitter-2", post.Content{Text: "x", Media: []post.Media{film("video/mp4", 3*time.Minute)}}, `"message":"Video duration (3m 0s) exceeds Twitter/X's 2m 0s limit"`},
+		{"tiktok-1", post.Content{Text: "x", Media: []post.Media{film("video/mp4", 2500*time.Millisecond)}}, `"code":"VIDEO_DURATION_TOO_SHORT","message":"Video duration (2.5s) is below TikTok's 3s minimum","field":"videoDuration","severity":"error","currentValue":2.5,"minValue":3,`},
+		{"twitter-2", post.Content{Text: "x", Media: slices.Repeat([]post.Media{image("image/png", 9)}, 5)}, `"code":"MEDIA_COUNT_EXCEEDED","message":"got \"5 files\", want at most 4 pictures on X","field":"media","severity":"error","constraint":"maxCount","currentValue":5,"maxValue":4,`},
+	} {
+		d := newDesk(t)
+		table, ok := limits.PlatformByKey(c.on.Platform())
+		if !ok {
+			t.Fatalf("no limits of %s", c.on)
+		}
+		rules := publish.Rules{Limits: table}
+		d.account.Connections = []api.Connection{{ID: c.on, Validate: rules.Validate}}
+		g := &post.Group{Account: "acme", Content: c.content, Posts: []post.Post{{Connection: c.on, Status: post.StatusDraft}}}
+		if err := d.store.Create(t.Context(), g, nil, "test"); err != nil {
+			t.Fatal(err)
+		}
+		if got := d.do("POST", "/validate-post", `{"postGroupId":"`+g.ID.String()+`"}`).ok(); !strings.Contains(got.Body, c.want) {
+			t.Errorf("got  %s\nwant %s", got.Body, c.want)
+		}
+	}
 }
 
 func TestLimitsShowThePlan(t *testing.T) {
@@ -202,8 +298,8 @@ func TestBulkImportTakesAFileHoweverItIsSent(t *testing.T) {
 		{"no name", "", "", "content\nx\n", "upload.csv", "content\nx\n"},
 		{"a calendar", "", "text/calendar", "BEGIN:VCALENDAR\n", "upload.ics", "BEGIN:VCALENDAR\n"},
 		{"a form", "", "multipart/form-data; boundary=b", form, "week.csv", "content\nx\n"},
-		{"rows", "", "application/json", `{"rows":[{"content":"a\nb","platforms":["mastodon-1","twitter-2"]},{"content":"é","scheduled_time":"2026-03-03T09:00:00Z","n":1,"platform_settings":{"a":1}}]}`, "upload.csv",
-			"content,n,platform_settings,platforms,scheduled_time\n\"a\nb\",,,mastodon-1;twitter-2,\né,1,\"{\"\"a\"\":1}\",,2026-03-03T09:00:00Z\n"},
+		{"rows", "", "application/json", `{"rows":[{"content":"a\nb","platforms":["mastodon-1","twitter-2"]},{"content":"é","scheduled_time":"2026-03-03T09:00:00Z","n":1,"platform_settings":{"a":1},"media_url":["u",null,[1]]}]}`, "upload.csv",
+			"content,media_url,n,platform_settings,platforms,scheduled_time\n\"a\nb\",,,,mastodon-1;twitter-2,\né,u;;[1],1,\"{\"\"a\"\":1}\",,2026-03-03T09:00:00Z\n"},
 		{"a path in the name", "?name=..%2F..%2Fetc%2Fpasswd", "", "x", "passwd", "x"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -252,6 +348,12 @@ func TestBulkImportRefuses(t *testing.T) {
 	d.do("POST", "/bulk/import", "").wantError(400, "The file is empty")
 	d.do("POST", "/bulk/import?dry_run=maybe", "x").wantError(400, "Invalid dry_run. Must be true or false")
 	d.do("POST", "/bulk/import", "{}", "Content-Type", "application/json").wantError(400, "Rows are required")
+	var apart strings.Builder // rows that have no field in common would make a cell of each for each
+	for i := range 4000 {
+		fmt.Fprintf(&apart, `,{"%d":1}`, i)
+	}
+	d.set.MaxUpload = 1 << 20
+	d.do("POST", "/bulk/import", "["+apart.String()[1:]+"]", "Content-Type", "application/json").wantError(413, "The rows are too many")
 	d.do("POST", "/bulk/import", "--b--\r\n", "Content-Type", "multipart/form-data; boundary=b").wantError(400, "The form has no file")
 	if left, err := os.ReadDir(d.api.Uploads); err != nil || len(left) > 0 {
 		t.Errorf("left over: %v, %v", left, err)

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/postroom/postroom/post"
 )
@@ -87,25 +89,33 @@ func (c *call) body() ([]byte, error) {
 		return nil, &Error{Status: http.StatusRequestEntityTooLarge, Text: "Request body too large", Code: "BODY_TOO_LARGE"}
 	}
 	if err != nil {
-		return nil, errBadRequest("Invalid JSON body")
+		return nil, errInvalidJSON("Invalid JSON body: it did not arrive whole")
 	}
 	return b, nil
 }
 
+// errInvalidJSON refuses a body; message may say more than the contract does.
+func errInvalidJSON(message string) error {
+	return &Error{Status: http.StatusBadRequest, Text: "Invalid JSON body", Code: "INVALID_JSON", Message: message}
+}
+
 // parseFields reads a JSON body as an object's fields, not yet read themselves:
 // the contract says of each what it takes. An empty body has none, and so has an
-// array. Fields that nobody asks for are ignored.
+// array. Fields that nobody asks for are ignored. A body in another encoding than
+// UTF-8 is refused, as JSON says: its letters would be published as question marks.
 func parseFields(b []byte) (fields, error) {
 	b = bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\ufeff")))
 	switch {
 	case len(b) == 0:
 		return fields{}, nil
+	case !utf8.Valid(b):
+		return nil, errInvalidJSON("Invalid JSON body: it is not UTF-8")
 	case b[0] == '[' && json.Valid(b):
 		return fields{}, nil
 	}
 	var f fields
 	if err := json.Unmarshal(b, &f); err != nil || f == nil {
-		return nil, &Error{Status: http.StatusBadRequest, Text: "Invalid JSON body", Code: "INVALID_JSON"}
+		return nil, errInvalidJSON("")
 	}
 	return f, nil
 }
@@ -139,26 +149,35 @@ func asText(v json.RawMessage) (s string, ok bool) {
 // asJavaScript gives a value as JavaScript's String() would, for messages that
 // repeat what was sent.
 func asJavaScript(v json.RawMessage) string {
-	if s, ok := asText(v); ok {
-		return s
+	in := json.NewDecoder(bytes.NewReader(v))
+	in.UseNumber()
+	var parsed any // once: reading each level of it anew takes minutes when it is deep
+	if in.Decode(&parsed) != nil {
+		return string(v)
 	}
-	switch {
-	case len(v) > 0 && v[0] == '{':
-		return "[object Object]"
-	case len(v) > 0 && v[0] == '[':
-		var each []json.RawMessage
-		if json.Unmarshal(v, &each) != nil {
-			return string(v)
-		}
-		parts := make([]string, len(each))
-		for i, e := range each {
-			if string(e) != "null" {
-				parts[i] = asJavaScript(e)
+	var b strings.Builder
+	writeJavaScript(&b, parsed)
+	return b.String()
+}
+
+func writeJavaScript(b *strings.Builder, v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		b.WriteString("[object Object]")
+	case []any:
+		for i, e := range v {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			if e != nil {
+				writeJavaScript(b, e)
 			}
 		}
-		return strings.Join(parts, ",")
+	case nil:
+		b.WriteString("null")
+	default: // a text, a number as it was written, true or false
+		fmt.Fprint(b, v)
 	}
-	return string(v)
 }
 
 // groupID reads the id in the path. One that is malformed names no group

@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"regexp"
 	"slices"
@@ -75,9 +74,6 @@ func (a *API) createPost(c *call) (any, error) {
 		}
 		store := func(caps []post.Cap) error { return a.Store.CreateOnce(c.Context(), &g, caps, c.who(), once) }
 		if g.ScheduledAt.IsZero() {
-			if refused := c.account.Plan.Available(conns); refused != nil {
-				return nil, refused
-			}
 			err = store(nil)
 		} else {
 			err = c.spaced(conns, g.ScheduledAt, nil, func(at time.Time) error {
@@ -115,11 +111,12 @@ func (c *call) newGroup(f fields) (g post.Group, err error) {
 	if err != nil {
 		return g, err
 	}
-	if !c.set.AllowUnknownConnections {
-		for _, id := range conns {
-			if c.account.connection(id) == nil {
-				return g, &Error{Status: http.StatusBadRequest, Text: "Platform connection not found: " + string(id), Code: "CONNECTION_NOT_FOUND", Message: c.noConnection(id)}
-			}
+	if refused := c.account.Plan.Available(conns); refused != nil {
+		return g, refused // of drafts too, and before D3: what the plan lacks cannot be connected
+	}
+	for _, id := range conns {
+		if !c.set.AllowUnknownConnections && c.account.connection(id) == nil {
+			return g, c.noConnection(id)
 		}
 	}
 	g = post.Group{Account: c.account.ID, AltTexts: alts, Content: post.Content{Text: text, Settings: settings}}
@@ -149,12 +146,10 @@ func notPast(at, now time.Time) time.Time {
 	return now.UTC().Truncate(time.Second)
 }
 
-// Compound ids of connections. The contract's form has no place for the colons of
-// Bluesky's ids, which its own answers hold (CONTRACT §0.2, §12 D2).
-var (
-	connectionForm       = regexp.MustCompile(`^[a-z]+-[A-Za-z0-9_:.%-]+$`)
-	connectionFormStrict = regexp.MustCompile(`^[a-z]+-[a-zA-Z0-9_-]+$`)
-)
+// strictConnection is the form that the contract has for the id of a connection. It
+// has no place for the colons of Bluesky's, which its own answers hold (CONTRACT §0.2,
+// §12 D2): [post.ConnectionID.Check] has.
+var strictConnection = regexp.MustCompile(`^[a-z]+-[a-zA-Z0-9_-]+$`)
 
 // platforms reads the compound ids a group is for: a list, or a text that holds
 // one. Repeats are dropped.
@@ -178,20 +173,16 @@ func (c *call) platforms(f fields) ([]post.ConnectionID, error) {
 	if len(each) > mostConnections {
 		return nil, &Error{Status: http.StatusBadRequest, Text: "At most 50 platforms are possible in one post", Code: "TOO_MANY_PLATFORMS"}
 	}
-	form := connectionForm
-	if c.set.StrictCompat {
-		form = connectionFormStrict
-	}
 	var conns []post.ConnectionID
 	for _, e := range each {
-		id := asJavaScript(e)
-		if !form.MatchString(id) {
-			err := errBadRequest("Invalid platform ID format: " + id)
+		id := post.ConnectionID(asJavaScript(e))
+		if id.Check() != nil || c.set.StrictCompat && !strictConnection.MatchString(string(id)) {
+			err := errBadRequest("Invalid platform ID format: " + string(id))
 			err.Code = "INVALID_PLATFORM_ID"
 			return nil, err
 		}
-		if !slices.Contains(conns, post.ConnectionID(id)) {
-			conns = append(conns, post.ConnectionID(id))
+		if !slices.Contains(conns, id) {
+			conns = append(conns, id)
 		}
 	}
 	return conns, nil
@@ -200,18 +191,32 @@ func (c *call) platforms(f fields) ([]post.ConnectionID, error) {
 // mostConnections is how many posts a stored group may have.
 const mostConnections = 50
 
-// noConnection suggests a connection for one that is not there.
-func (c *call) noConnection(id post.ConnectionID) string {
-	ids := make([]post.ConnectionID, len(c.account.Connections))
+// noConnection refuses a connection that the account does not have, and names those
+// that may be meant (CONTRACT §0.2, §12 D3).
+func (c *call) noConnection(id post.ConnectionID) error {
+	text := "Platform connection not found: " + string(id)
+	var same, all []string
 	for i := range c.account.Connections {
-		ids[i] = c.account.Connections[i].ID
+		other := c.account.Connections[i].ID
+		all = append(all, string(other))
+		if other.Platform() == id.Platform() {
+			same = append(same, string(other))
+		}
 	}
-	_, err := post.NewDirectory(ids).Resolve(string(id))
-	if r, ok := errors.AsType[*post.ResolveError](err); ok {
-		return "Platform connection not found: " + string(id) + ": " + r.Hint
+	if len(same) == 0 {
+		same = all
 	}
-	return ""
+	message := text + ": the account has no connections"
+	if n := len(same); n > 0 {
+		message = text + ": want " + strings.Join(same[:min(n, mostNamed)], ", ")
+		if n > mostNamed {
+			message += " or another that platform-connections lists"
+		}
+	}
+	return &Error{Status: http.StatusBadRequest, Text: text, Code: "CONNECTION_NOT_FOUND", Message: message}
 }
+
+const mostNamed = 5 // connections in one message
 
 // defaultSettings are stored with a post for what it does not say itself
 // (CONTRACT §5.3). Telegram's key is an addition: the original drops it.

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postroom/postroom/api"
 	"github.com/postroom/postroom/post"
 )
 
@@ -34,6 +36,7 @@ func TestCreatePostChecksInTheContractsOrder(t *testing.T) {
 		{"6 upper case", `{"content":"x","platforms":["Twitter-2"]}`, "Invalid platform ID format: Twitter-2", 400},
 		{"6 null", `{"content":"x","platforms":[null]}`, "Invalid platform ID format: null", 400},
 		{"6 a number", `{"content":"x","platforms":[12]}`, "Invalid platform ID format: 12", 400},
+		{"6 lists, as JavaScript writes them", `{"content":"x","platforms":[["x",null,[1.50,[true,{}]]]]}`, "Invalid platform ID format: x,,1.50,true,[object Object]", 400},
 		{"6 an object", `{"content":"x","platforms":[{}]}`, "Invalid platform ID format: [object Object]", 400},
 		{"6 beats 7", `{"content":"x","platforms":["x"],"scheduledTime":"soon"}`, "Invalid platform ID format: x", 400},
 		{"7 no time", `{"content":"x","platforms":["mastodon-1"],"scheduledTime":"soon"}`, "Invalid scheduled time format", 400},
@@ -48,6 +51,36 @@ func TestCreatePostChecksInTheContractsOrder(t *testing.T) {
 			d.do("POST", "/create-post", c.body).wantError(c.status, c.want)
 		})
 	}
+}
+
+// CONTRACT §0.2: an element is made a text whatever it is. Each level of a deep one
+// is read once, so that nobody keeps the server busy for minutes.
+func TestDeepElementsAreReadOnce(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	deep := strings.Repeat("[", 9000) + `"mastodon-1"` + strings.Repeat("]", 9000)
+	begun := time.Now()
+	d.create(`{"content":"x","platforms":[` + strings.Repeat(deep+",", 49) + deep + `]}`)
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
+// CONTRACT §2.1 rows 10 and 11 and §12 D3: what the plan lacks comes before what is
+// not connected, which comes before the quotas.
+func TestWhatIsNotConnectedIsRefusedWithWhatIs(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, withPlan("starter"))
+	const body = `{"content":"x","platforms":["mastodon-1","%s"],"scheduledTime":"2027-03-03T08:00:00Z"}`
+	d.do("POST", "/create-post", fmt.Sprintf(body, "twitter-9")).wantError(403, "Platform not available")
+	for id, want := range map[string]string{
+		"mastodon-2": "mastodon-1",
+		"bluesky-9":  "mastodon-1, twitter-2, linkedin-Ab3",
+	} {
+		text := "Platform connection not found: " + id
+		d.do("POST", "/create-post", fmt.Sprintf(body, id)).want(400, `{"error":"`+text+`","code":"CONNECTION_NOT_FOUND","message":"`+text+`: want `+want+`"}`)
+	}
+	d.do("POST", "/create-post", fmt.Sprintf(body, "linkedin-Ab3")).wantError(403, "Schedule horizon reached")
 }
 
 // CONTRACT §0.1.
@@ -79,6 +112,9 @@ func TestScheduledTimesAreReadAsTheTableSays(t *testing.T) {
 		`"March 15, 2026"`:                   "refused",
 		`"2026-03-01T09:00:00+00:00Z"`:       "refused",
 		`"2026-02-30T10:00:00Z"`:             "refused",
+		`"9999-12-31T23:59:59Z"`:             "9999-12-31T23:59:59.000Z",
+		`"9999-12-31T23:59:59.001Z"`:         "refused", // it would go out in a year that has no form
+		`"9999-12-31T23:59:59-00:01"`:        "refused",
 		`"2026-03-15T10:00:00.1234567890Z"`:  "refused",
 		`1773568800000`:                      "refused",
 		`true`:                               "refused",
@@ -129,6 +165,27 @@ func TestCreatePostAnswers(t *testing.T) {
 		d.do("POST", "/create-post", body).want(400, `{"error":"`+want+`"}`)
 		d.set.StrictCompat = false
 		d.do("POST", "/create-post", body).ok()
+	}
+}
+
+// CONTRACT §0.2, §12 D2: the ids that platform-connections lists can be posted to,
+// and repeats count once.
+func TestEveryIDThatIsListedCanBePostedTo(t *testing.T) {
+	t.Parallel()
+	ids := []post.ConnectionID{"bluesky-did:plc:abc123", "telegram--1001234567890", "mastodon-acme.social.example", "matrix-room_1.x%20y"}
+	d := newDesk(t, func(d *desk) {
+		d.account.Connections = nil
+		for _, id := range ids {
+			d.account.Connections = append(d.account.Connections, api.Connection{ID: id})
+		}
+	})
+	var listed struct{ Connections []struct{ PlatformID string } }
+	d.do("GET", "/platform-connections", "").ok().into(&listed)
+	for _, c := range listed.Connections {
+		id := d.create(fmt.Sprintf(`{"content":"x","platforms":[%q,%q]}`, c.PlatformID, c.PlatformID))
+		if p := d.group(id).Posts; len(p) != 1 || string(p[0].Connection) != c.PlatformID {
+			t.Errorf("%s: stored %+v", c.PlatformID, p)
+		}
 	}
 }
 
@@ -210,6 +267,36 @@ func TestARequestWithANameTakesEffectOnce(t *testing.T) {
 	if late := d.do("POST", "/create-post", body, "Idempotency-Key", "week-9").ok(); late.Body == first.Body {
 		t.Error("an answer is kept for longer than 7 days")
 	}
+}
+
+// A slowStore lets go of a Create when it is told to.
+type slowStore struct {
+	api.Store
+	came, free chan struct{}
+}
+
+func (s slowStore) CreateOnce(ctx context.Context, g *post.Group, caps []post.Cap, who string, once *post.Once) error {
+	s.came <- struct{}{}
+	<-s.free
+	return s.Store.CreateOnce(ctx, g, caps, who, once)
+}
+
+// RELIABILITY §1.1: while the first of a name is under way, others are told so,
+// whatever they hold.
+func TestP2_ARequestWhoseNameIsUnderWayIsToldSo(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	slow := slowStore{d.api.Store, make(chan struct{}), make(chan struct{})}
+	d.api.Store = slow
+	first := make(chan answer)
+	go func() { first <- d.do("POST", "/create-post", draft, "Idempotency-Key", "k") }()
+	<-slow.came
+	for _, body := range []string{draft, `{}`, `{`} {
+		d.do("POST", "/create-post", body, "Idempotency-Key", "k").wantError(409, "A request with this Idempotency-Key is still in progress")
+	}
+	close(slow.free)
+	done := (<-first).ok()
+	d.do("POST", "/create-post", draft, "Idempotency-Key", "k").want(200, done.Body)
 }
 
 func TestP2_ManyRequestsOfOneNameAtOnceMakeOneGroup(t *testing.T) {

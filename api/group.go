@@ -206,6 +206,7 @@ type gotPart struct {
 	Content  string `json:"content"`
 	Status   string `json:"status"`
 	PostedID string `json:"postedId,omitempty"`
+	Error    string `json:"error,omitempty"` // of the part that stopped a thread
 }
 
 // getPost shows a group with its platform posts (CONTRACT §2.3).
@@ -245,11 +246,14 @@ func showPost(g *post.Group, p *post.Post, strict bool) gotPost {
 		return out
 	}
 	for i, part := range p.Parts {
-		status := out.Status
-		if part.RemoteID != "" {
-			status = post.StatusPublished.String()
+		shown := gotPart{Index: i + 1, Content: part.Text, Status: out.Status, PostedID: part.RemoteID}
+		switch {
+		case part.RemoteID != "":
+			shown.Status = post.StatusPublished.String()
+		case out.Error != nil && i == p.PartsLive():
+			shown.Error = out.Error.Message
 		}
-		out.Parts = append(out.Parts, gotPart{i + 1, part.Text, status, part.RemoteID})
+		out.Parts = append(out.Parts, shown)
 	}
 	return out
 }
@@ -287,6 +291,8 @@ func publicPostStatus(s post.Status) string {
 	return s.String()
 }
 
+const finished = "finished"
+
 // processing is how far a group has come (CONTRACT §3).
 func processing(g *post.Group) string {
 	moving, over := false, true
@@ -297,7 +303,7 @@ func processing(g *post.Group) string {
 	}
 	switch {
 	case over:
-		return "finished"
+		return finished
 	case moving:
 		return "processing"
 	}

@@ -1,6 +1,8 @@
 package api_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -143,6 +145,68 @@ func TestWhatIsBeingSentOrWasSentIsNotChanged(t *testing.T) {
 	d.do("PUT", "/update-post/"+id, `{"scheduledTime":"2026-03-09T08:00:00Z"}`).wantError(400, "Cannot update post: post is currently in published status")
 }
 
+// CONTRACT §2.2 and P2: an update that comes at the due minute either keeps a post
+// from being sent, or is told that it comes too late; and so does a deletion.
+func TestP2_WhoeverIsFirstAtTheDueMinuteDecides(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	const n = 60
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = d.create(`{"content":"x","platforms":["mastodon-1"],"scheduledTime":"2026-03-02T08:00:00Z"}`)
+	}
+	sent := map[string]bool{}
+	answers := make([]answer, n)
+	var wg sync.WaitGroup
+	leases, err := d.store.Acquire(t.Context(), time.Minute, 1)
+	if err != nil || len(leases) != 1 {
+		t.Fatalf("%d leases, %v", len(leases), err)
+	}
+	wg.Go(func() {
+		var done *post.Done
+		for {
+			next, err := d.store.Next(t.Context(), leases[0], done, 0)
+			if err != nil {
+				t.Error(err)
+			}
+			if err != nil || !next.OK {
+				return
+			}
+			sent[next.Delivery.Post.Group.String()] = true
+			done = d.published()
+			done.ID = next.Delivery.Post.ID
+		}
+	})
+	for i, id := range ids {
+		wg.Go(func() {
+			switch i % 3 {
+			case 0:
+				answers[i] = d.do("PUT", "/update-post/"+id, `{"status":"draft"}`)
+			case 1:
+				answers[i] = d.do("PUT", "/update-post/"+id, `{"scheduledTime":"2026-03-09T08:00:00Z"}`)
+			case 2:
+				answers[i] = d.do("DELETE", "/delete-post/"+id, "")
+			}
+		})
+	}
+	wg.Wait()
+	for i, a := range answers {
+		g := d.group(ids[i])
+		status := g.Status()
+		switch {
+		case i%3 == 2: // a deletion is always taken, and removes nothing that is live
+			if a.ok(); sent[ids[i]] != (status == post.StatusPublished) {
+				t.Errorf("deleted, sent %t, it is %s", sent[ids[i]], status)
+			}
+		case a.Status == 200 && sent[ids[i]]:
+			t.Errorf("update %d was answered 200, and its post was sent", i)
+		case a.Status == 200 || a.Status == 400 && strings.HasPrefix(a.Body, `{"error":"Cannot update post: post is currently in p`):
+		default:
+			t.Errorf("update %d: %d %s", i, a.Status, a.Body)
+		}
+	}
+}
+
 // CONTRACT §2.3, with A3 and A6.
 func TestGetPostShowsEachPlatform(t *testing.T) {
 	t.Parallel()
@@ -170,6 +234,35 @@ func TestGetPostShowsEachPlatform(t *testing.T) {
 	d.set.StrictCompat = true
 	body := d.do("GET", "/get-post/"+id, "").ok().Body
 	if strings.Contains(body, "publishedAt") || strings.Contains(body, "processingStatus") || !strings.Contains(body, `"postedId":"r1"`) {
+		t.Errorf("strict: %s", body)
+	}
+}
+
+// CONTRACT §2.3, §3: a thread is one post with its parts; what is live of one that
+// stopped is told, and makes even a group of one partially published.
+func TestAThreadThatStoppedIsShownPartByPart(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	id := d.create(`{"content":"one two three","platforms":["twitter-2"],"scheduledTime":"2026-03-02T08:00:00Z"}`)
+	const why = "Twitter thread partially published (1/3): Rate limit exceeded"
+	d.send(&post.Done{
+		Status: post.StatusFailed, Outcome: &post.Outcome{Code: "RATE_LIMITED", Message: why, HTTPStatus: 429, At: d.clock()},
+		Parts: []post.Part{{Text: "one", RemoteID: "r1"}, {Text: "two"}, {Text: "three"}},
+	})
+	one := d.group(id).Posts[0].ID.String()
+	failed := `"error":{"code":"RATE_LIMITED","message":"` + why + `","platformStatusCode":429,"platformError":null,"failedAt":"2026-03-02T08:00:00.000Z","retryable":false}`
+	d.do("GET", "/get-post/"+id, "").want(200, `{"success":true,"postGroupId":"`+id+`","posts":[`+
+		`{"_id":"`+one+`","platform":"twitter","platformId":"2","content":"one two three","status":"failed",`+failed+`,"parts":[`+
+		`{"index":1,"content":"one","status":"published","postedId":"r1"},{"index":2,"content":"two","status":"failed","error":"`+why+`"},{"index":3,"content":"three","status":"failed"}]}],`+
+		`"status":"partially_published","content":"one two three","scheduledTime":"2026-03-02T08:00:00.000Z","processingStatus":"finished"}`)
+	if n := d.list("?status=partially_published").Pagination.TotalItems; n != 1 {
+		t.Errorf("%d groups are listed as partially published", n)
+	}
+	if n := d.list("?status=published").Pagination.TotalItems + d.list("?status=failed").Pagination.TotalItems; n != 0 {
+		t.Errorf("%d groups are listed as published or failed", n)
+	}
+	d.set.StrictCompat = true
+	if body := d.do("GET", "/get-post/"+id, "").ok().Body; strings.Contains(body, "parts") {
 		t.Errorf("strict: %s", body)
 	}
 }
@@ -232,15 +325,55 @@ func TestDeletePostWorksInEveryStateAndOnce(t *testing.T) {
 	d.do("DELETE", "/delete-post/nothing", "").wantError(404, "Post group not found")
 }
 
+// Keys of one account reach nothing of another's, whatever call names it. Webhooks
+// have a test of their own.
 func TestAnAccountSeesNothingOfAnother(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
+	d.takes(func(_ string, j *post.Job) error {
+		j.Report = filepath.Join(d.TempDir(), "report.csv")
+		return os.WriteFile(j.Report, []byte("secret"), 0o600)
+	})
 	id := d.create(scheduled)
+	at := d.upload(id, "a.png")
+	var j job
+	d.do("POST", "/bulk/import", "content\nx\n", "Idempotency-Key", "week").into(&j)
+	d.run()
+	d.do("GET", "/bulk/jobs/"+j.Job.ID+"/results.csv", "").ok()
+	once := d.do("POST", "/create-post", draft, "Idempotency-Key", "k").ok()
+
 	d.account.ID = "other"
 	d.key, _ = d.newKey("other")
-	d.do("GET", "/get-post/"+id, "").wantError(404, "Post group not found")
-	d.do("PUT", "/update-post/"+id, `{"status":"draft"}`).wantError(404, "Post group not found")
-	d.do("DELETE", "/delete-post/"+id, "").wantError(404, "Post group not found")
+	const none = "Post group not found"
+	for _, c := range []struct{ method, path, body, want string }{
+		{"GET", "/get-post/ID", "", none},
+		{"PUT", "/update-post/ID", `{"status":"draft"}`, none},
+		{"DELETE", "/delete-post/ID", "", none},
+		{"GET", "/post-logs/ID", "", none},
+		{"POST", "/get-upload-url", `{"fileName":"a","contentType":"image/png","postGroupId":"ID"}`, none},
+		{"POST", "/validate-post", `{"postGroupId":"ID"}`, none},
+		{"POST", "/bulk/delete", `{"ids":["ID"]}`, none + ": ID"},
+		{"POST", "/bulk/reschedule", `{"ids":["ID"],"shiftMinutes":1}`, none + ": ID"},
+		{"POST", "/bulk/schedule-drafts", `{"ids":["ID"]}`, none + ": ID"},
+		{"GET", "/bulk/jobs/" + j.Job.ID, "", "Job not found"},
+		{"GET", "/bulk/jobs/" + j.Job.ID + "/results.csv", "", "Job not found"},
+	} {
+		with := strings.NewReplacer("ID", id)
+		d.do(c.method, with.Replace(c.path), with.Replace(c.body)).wantError(404, with.Replace(c.want))
+	}
+	if p := d.list(""); p.Pagination.TotalItems != 0 {
+		t.Errorf("listed %+v", p)
+	}
+	if b := d.bulk("delete", `{"filter":{}}`); b.Matched != 0 {
+		t.Errorf("a filter of all means %d posts of another account", b.Matched)
+	}
+	if body := d.do("GET", "/limits", "").ok().Body; strings.Contains(body, `"used":1`) {
+		t.Errorf("limits count another account's posts: %s", body)
+	}
+	if body := d.do("POST", "/create-post", draft, "Idempotency-Key", "k").ok().Body; body == once.Body {
+		t.Errorf("another account's Idempotency-Key is answered with %s", body)
+	}
+	d.put(at, picture(1)).stored() // a signed URL is a right of its own, whoever has it
 }
 
 // CONTRACT §2.2: posts may be kept apart, and the answer says where one went.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -25,6 +26,8 @@ const (
 	defaultUpload = 64 << 20
 	uploadWait    = 10 * time.Minute // for the whole of an upload
 	mostProblems  = 200              // in an answer
+	mostRowBytes  = 64 << 20         // of rows as JSON, which are read into memory
+	mostCells     = 8 << 20          // of the table that they make
 )
 
 // jobBody answers what is asked of a job.
@@ -66,15 +69,11 @@ func (a *API) bulkImport(c *call) (any, error) {
 	if a.Take == nil {
 		return nil, errNotFound("Not found")
 	}
-	j := post.Job{ID: a.Store.NewID(), Account: c.account.ID, Status: post.JobQueued, CreatedAt: c.now.UTC().Truncate(time.Millisecond)}
-	p := params{c.URL.Query()}
-	switch dry := strings.ToLower(p.text("dry_run")); dry {
-	case "", "0", "false":
-	case "1", "true", "yes":
-		j.DryRun = true
-	default:
-		return nil, errBadRequest("Invalid dry_run. Must be true or false")
+	dry, err := c.dry(nil)
+	if err != nil {
+		return nil, err
 	}
+	j := post.Job{ID: a.Store.NewID(), Account: c.account.ID, DryRun: dry, Status: post.JobQueued, CreatedAt: c.now.UTC().Truncate(time.Millisecond)}
 	dir := filepath.Join(a.Uploads, j.ID.String())
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -90,7 +89,7 @@ func (a *API) bulkImport(c *call) (any, error) {
 	end := time.Now().Add(uploadWait)
 	_ = http.NewResponseController(c.w).SetReadDeadline(end)
 	_ = http.NewResponseController(c.w).SetWriteDeadline(end.Add(time.Minute))
-	sum, err := c.receive(&j, dir, p.text("name"))
+	sum, err := c.receive(&j, dir, c.params().text("name"))
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +132,7 @@ func (c *call) receive(j *post.Job, dir, name string) (sum [32]byte, err error) 
 			name = part.FileName()
 		}
 	case "application/json":
-		b, err := readAll(body)
+		b, err := readAll(http.MaxBytesReader(c.w, c.Body, min(most, mostRowBytes)))
 		if err != nil {
 			return sum, err
 		}
@@ -224,15 +223,16 @@ func rowsAsCSV(b []byte) ([]byte, error) {
 	if len(in.Rows) == 0 {
 		return nil, bad
 	}
-	var header []string
+	names := map[string]bool{}
 	for _, row := range in.Rows {
 		for name := range row {
-			if !slices.Contains(header, name) {
-				header = append(header, name)
-			}
+			names[name] = true
+		}
+		if len(names)*len(in.Rows) > mostCells { // each row gets a cell for each name
+			return nil, &Error{Status: http.StatusRequestEntityTooLarge, Text: "The rows are too many", Code: "FILE_TOO_LARGE", Message: "The rows are too many, or too different from each other: send them as a CSV file"}
 		}
 	}
-	slices.Sort(header)
+	header := slices.Sorted(maps.Keys(names))
 	var out bytes.Buffer
 	w := csv.NewWriter(&out)
 	w.Write(header) // into memory: it cannot fail
@@ -248,20 +248,25 @@ func rowsAsCSV(b []byte) ([]byte, error) {
 }
 
 // asCell gives a JSON value as a cell has it: a list is joined by semicolons, an
-// object stays JSON.
+// object, and whatever lies deeper, stays JSON.
 func asCell(v json.RawMessage) string {
 	var list []json.RawMessage
-	switch {
-	case len(v) == 0 || string(v) == "null":
+	if len(v) == 0 || v[0] != '[' || json.Unmarshal(v, &list) != nil {
+		return asPlain(v)
+	}
+	parts := make([]string, len(list))
+	for i := range list {
+		parts[i] = asPlain(list[i])
+	}
+	return strings.Join(parts, ";")
+}
+
+func asPlain(v json.RawMessage) string {
+	if s, ok := asText(v); ok {
+		return s
+	}
+	if string(v) == "null" {
 		return ""
-	case v[0] == '[' && json.Unmarshal(v, &list) == nil:
-		parts := make([]string, len(list))
-		for i := range list {
-			parts[i] = asCell(list[i])
-		}
-		return strings.Join(parts, ";")
-	case v[0] == '"':
-		return asJavaScript(v)
 	}
 	return string(v)
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -50,14 +51,14 @@ const (
 
 // listPosts pages through the account's groups.
 func (a *API) listPosts(c *call) (any, error) {
-	p := params{c.URL.Query()}
+	p := c.params()
 	page := max(1, p.number("page", 1))
 	limit := p.number("limit", defaultLimit)
 	if limit == 0 {
 		limit = defaultLimit
 	}
 	limit = min(max(limit, 1), mostLimit)
-	q, err := c.query(p.text)
+	q, err := c.selection(p.text)
 	if err != nil {
 		return nil, err
 	}
@@ -89,9 +90,9 @@ func (a *API) listPosts(c *call) (any, error) {
 	return body, nil
 }
 
-// query reads which groups are meant, in the contract's words: of list-posts, and
+// selection reads which groups are meant, in the contract's words: of list-posts, and
 // of the bulk calls. get returns what is said of a name, "" for nothing.
-func (c *call) query(get func(name string) string) (post.Query, error) {
+func (c *call) selection(get func(name string) string) (post.Query, error) {
 	q := post.Query{Account: c.account.ID}
 	switch s := get("status"); s {
 	case "":
@@ -152,14 +153,32 @@ func showListed(g *post.Group) listedGroup {
 
 // params are the values of a query string; of a name that comes twice the first
 // counts.
-type params struct{ values map[string][]string }
+type params map[string]string
 
-func (p params) text(name string) string {
-	if v := p.values[name]; len(v) > 0 {
-		return v[0]
+// paramsOf reads a query string as the original does: what is no escape stays as it
+// is, and a semicolon parts nothing. net/url leaves such a value out, and a list
+// would then be of more than was asked for.
+func paramsOf(u *url.URL) params {
+	p := params{}
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if name = unescaped(name); p[name] == "" {
+			p[name] = unescaped(value)
+		}
 	}
-	return ""
+	return p
 }
+
+func unescaped(s string) string {
+	if plain, err := url.QueryUnescape(s); err == nil {
+		return plain
+	}
+	return s
+}
+
+func (c *call) params() params { return paramsOf(c.URL) }
+
+func (p params) text(name string) string { return p[name] }
 
 // leadingNumber is what JavaScript's parseInt takes of a text.
 var leadingNumber = regexp.MustCompile(`^\s*[+-]?[0-9]+`)

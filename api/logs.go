@@ -42,14 +42,19 @@ func (a *API) postLogs(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.group(id); err != nil {
+	g, err := c.group(id)
+	if err != nil {
 		return nil, err
 	}
 	entries, err := a.Store.Log(c.Context(), id)
 	if err != nil {
 		return nil, err
 	}
-	p := params{c.URL.Query()}
+	entries = withGroups(&g, entries)
+	if c.set.StrictCompat && len(entries) > 0 && entries[0].Error == post.LogDraftMade {
+		entries = entries[1:] // the original does not log that a draft is made
+	}
+	p := c.params()
 	limit, backward := p.number("limit", mostLogs), p.text("order") == "desc"
 	if limit < 1 || limit > mostLogs {
 		limit = mostLogs
@@ -65,6 +70,45 @@ func (a *API) postLogs(c *call) (any, error) {
 		body.Logs = append(body.Logs, showEntry(&entries[i], c.set.StrictCompat))
 	}
 	return body, nil
+}
+
+// withGroups adds to the history of a group's posts what the contract logs of the
+// group itself (CONTRACT §3): that it is no draft any more, that its first post is
+// being sent, and what it became with its last one.
+func withGroups(g *post.Group, entries []post.LogEntry) []post.LogEntry {
+	last := -1 // the entry that settled the group
+	if processing(g) == finished {
+		for i := range entries {
+			if e := entries[i].Event; e == "publish_succeeded" || e == "publish_failed" {
+				last = i
+			}
+		}
+	}
+	var all []post.LogEntry
+	draft, sending := false, false
+	of := func(e *post.LogEntry, event, note, who string) {
+		id := e.ID
+		id[4] ^= 1 << 7 // of its own: what is left of the id is the group's and the moment's
+		all = append(all, post.LogEntry{ID: id, Group: e.Group, Event: event, Error: note, Who: who, At: e.At})
+	}
+	for i := range entries {
+		e := &entries[i]
+		switch {
+		case e.Error == post.LogDraftMade, e.Error == post.LogDraftKept:
+			draft = true
+		case e.Event == "scheduled" && draft:
+			of(e, "status_changed", "scheduled", e.Who)
+			draft, sending = false, false
+		case e.Event == "processing" && !sending:
+			of(e, "processing", "", "")
+			sending = true
+		}
+		all = append(all, *e)
+		if i == last {
+			of(e, "status_changed", publicStatus(g), "")
+		}
+	}
+	return all
 }
 
 func showEntry(e *post.LogEntry, strict bool) logEntry {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"iter"
 	"time"
 
 	"github.com/postroom/postroom/limits"
@@ -34,7 +35,10 @@ func (c *call) withRoom(conns []post.ConnectionID, at time.Time, own *post.Group
 	if !counted(plan) {
 		return do(nil)
 	}
-	caps := plan.Caps(conns, at)
+	var caps []post.Cap
+	for conns, at := range spread(conns, at, own) {
+		caps = append(caps, plan.Caps(conns, at)...)
+	}
 	for try := 0; ; try++ {
 		refused, err := c.refusal(c.Context(), conns, at, own)
 		if err != nil {
@@ -67,7 +71,41 @@ func (c *call) refusal(ctx context.Context, conns []post.ConnectionID, at time.T
 			}
 		}
 	}
-	return m.Check(conns, at, c.now), nil
+	for conns, at := range spread(conns, at, own) {
+		if refused := m.Check(conns, at, c.now); refused != nil {
+			return refused, nil
+		}
+		m.Reserve(conns, at)
+	}
+	return nil, nil
+}
+
+// spread yields the connections of a group that go out together, in their order, each
+// time with when that is. own is the group as it is stored, nil for a new one: when it
+// moves to at its posts keep their distances.
+func spread(conns []post.ConnectionID, at time.Time, own *post.Group) iter.Seq2[[]post.ConnectionID, time.Time] {
+	behind := func(id post.ConnectionID) time.Duration {
+		if own != nil {
+			for i := range own.Posts {
+				if own.Posts[i].Connection == id {
+					return own.Behind(&own.Posts[i])
+				}
+			}
+		}
+		return 0
+	}
+	return func(yield func([]post.ConnectionID, time.Time) bool) {
+		for len(conns) > 0 {
+			after, n := behind(conns[0]), 1
+			for n < len(conns) && behind(conns[n]) == after {
+				n++
+			}
+			if !yield(conns[:n], at.Add(after)) {
+				return
+			}
+			conns = conns[n:]
+		}
+	}
 }
 
 // connectionsOf are the connections of a group's posts that still wait.

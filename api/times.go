@@ -45,12 +45,19 @@ func parseTime(s string) (at time.Time, hint string, ok bool) {
 				continue
 			}
 			if at, err := time.Parse(layout+offset, body+zone); err == nil && fractionDigits(body) <= 9 && !strings.Contains(body, ",") {
+				if at.After(farthest) {
+					return at, "want a time before the year 10000", false
+				}
 				return at.UTC().Truncate(time.Millisecond), "", true
 			}
 		}
 	}
 	return at, "want a time like 2026-03-01T09:00:00Z", false
 }
+
+// farthest is the last time that has a form in the contract, whose years have four
+// digits.
+var farthest = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
 func fractionDigits(s string) int {
 	_, f, _ := strings.Cut(s, ".")

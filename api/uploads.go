@@ -250,7 +250,7 @@ func (a *API) putUpload(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := params{r.URL.Query()}
+	p := paramsOf(r.URL)
 	exp := p.text("exp")
 	end, err := strconv.ParseInt(exp, 10, 64)
 	if !u.signed("put", exp, p.text("sig")) || err != nil || a.Now().Unix() >= end {

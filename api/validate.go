@@ -1,20 +1,121 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 
+	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
 )
 
-// An issue is one thing a platform will not like (CONTRACT §6.1).
+// An issue is one thing a platform will not like (CONTRACT §6.1). Values are
+// characters, files, bytes or seconds, by the constraint; 0 where none is known.
 type issue struct {
-	Platform    post.Platform `json:"platform"`
-	Code        string        `json:"code"`
-	Message     string        `json:"message"`
-	Field       string        `json:"field"`
-	Severity    post.Severity `json:"severity"`
-	Suggestions []string      `json:"suggestions,omitempty"`
+	Platform     post.Platform `json:"platform"`
+	Code         string        `json:"code"`
+	Message      string        `json:"message"`
+	Field        string        `json:"field"`
+	Severity     post.Severity `json:"severity"`
+	Constraint   string        `json:"constraint,omitempty"`
+	CurrentValue float64       `json:"currentValue,omitempty"`
+	MaxValue     float64       `json:"maxValue,omitempty"`
+	MinValue     float64       `json:"minValue,omitempty"`
+	Suggestions  []string      `json:"suggestions,omitempty"`
+}
+
+// asIssue tells a problem in the contract's words, which know no columns of files.
+// several says that the content has several files.
+func asIssue(p *post.Problem, of post.Platform, several bool) issue {
+	m := p.Measure
+	is := issue{
+		Platform: of, Code: p.Code, Field: p.Field, Severity: p.Severity,
+		CurrentValue: float64(m.Is), MaxValue: float64(m.Most), MinValue: float64(m.Least),
+	}
+	if p.Hint != "" {
+		is.Suggestions = []string{p.Hint}
+	}
+	plain := *p
+	plain.Field = ""
+	is.Message = plain.Message()
+
+	name, film := platformName(of), strings.HasPrefix(m.Of, "video/")
+	kind, prefix := "Image", "image"
+	if film {
+		kind, prefix = "Video", "video"
+	}
+	switch p.Field {
+	case "media_url", "alt_text":
+		is.Field = "media"
+	case "platform_settings":
+		is.Field = "settings"
+	}
+	switch p.Code {
+	case "":
+		is.Code = "INVALID_PLATFORM_CONTENT"
+	case "CONTENT_TOO_LONG":
+		if p.Severity == post.SeverityError {
+			is.Suggestions = []string{"shorten it"}
+		}
+		what := map[string]string{"content": "Content", "title": "Title", "alt_text": "Alternative text"}[p.Field]
+		if what != "" && m.Most > 0 && m.Of == "" {
+			is.Constraint = "maxLength"
+			is.Message = fmt.Sprintf("%s exceeds %s's %d character limit (currently %d)", what, name, m.Most, m.Is)
+		}
+	case "MEDIA_REQUIRED":
+		is.Constraint, is.Message, is.Suggestions = "requiredType", name+" posts require media", addMedia
+	case "VIDEO_REQUIRED":
+		is.Field, is.Constraint, is.Message = "video", "requiredType", name+" posts require a video"
+		if p.Got == "" { // else there is something in its place
+			is.Suggestions = addMedia
+		}
+	case "MEDIA_COUNT_EXCEEDED":
+		is.Constraint = "maxCount"
+	case "MEDIA_SIZE_EXCEEDED":
+		is.Field, is.Constraint = prefix+"Size", "maxSize"
+		is.Message = fmt.Sprintf("%s (%s) exceeds %s's %s limit", kind, megabytes(m.Is), name, megabytes(m.Most))
+	case "MEDIA_TYPE_NOT_SUPPORTED":
+		if m.Of != "" && m.Least == 0 {
+			is.Field, is.Constraint = prefix+"Format", "requiredType"
+			is.Message = fmt.Sprintf("%s format %q is not supported on %s", kind, m.Of, name)
+		}
+	case "VIDEO_DURATION_EXCEEDED", "VIDEO_DURATION_TOO_SHORT":
+		is.Field = "videoDuration"
+		is.CurrentValue, is.MaxValue, is.MinValue = is.CurrentValue/1000, is.MaxValue/1000, is.MinValue/1000
+		if m.Least > 0 {
+			is.Message = fmt.Sprintf("Video duration (%s) is below %s's %s minimum", lasting(m.Is), name, lasting(m.Least))
+			break
+		}
+		is.Constraint = "maxDuration"
+		if is.Message = fmt.Sprintf("Video duration (%s) exceeds %s's %s limit", lasting(m.Is), name, lasting(m.Most)); several && of == "instagram" {
+			is.Message = strings.TrimSuffix(is.Message, "limit") + "carousel limit"
+		}
+	}
+	return is
+}
+
+var addMedia = []string{"add it by get-upload-url"}
+
+// platformName is what the contract's messages call a platform.
+func platformName(of post.Platform) string {
+	if of == "twitter" {
+		return "Twitter/X"
+	}
+	l, _ := limits.PlatformByKey(of)
+	return l.Name
+}
+
+// megabytes and lasting write sizes and lengths as the contract's messages do:
+// 2.5MB, 60s, 3m 0s.
+func megabytes(n int64) string { return fmt.Sprintf("%.1fMB", float64(n)/(1<<20)) }
+
+func lasting(ms int64) string {
+	if s := ms / 1000; s > 60 {
+		return fmt.Sprintf("%dm %ds", s/60, s%60)
+	}
+	return strconv.FormatFloat(float64(ms)/1000, 'f', -1, 64) + "s"
 }
 
 // validation is what a look at a post's content found (CONTRACT §6.1).
@@ -40,13 +141,7 @@ func (c *call) validate(g *post.Group) validation {
 		}
 		of := conn.ID.Platform()
 		for _, p := range conn.Validate(&g.Content) {
-			is := issue{Platform: of, Code: p.Code, Message: p.Message(), Field: p.Field, Severity: p.Severity}
-			if is.Code == "" {
-				is.Code = "INVALID_PLATFORM_CONTENT"
-			}
-			if p.Hint != "" {
-				is.Suggestions = []string{p.Hint}
-			}
+			is := asIssue(&p, of, len(g.Media) > 1)
 			if p.Severity == post.SeverityError {
 				v.Errors = append(v.Errors, is)
 			} else {
@@ -74,7 +169,7 @@ type invalidBody struct {
 // nothing, for media may follow, unless the caller asks for it by
 // ?validate=strict (CONTRACT §2.1).
 func (c *call) lookOver(g *post.Group) ([]issue, error) {
-	strict := c.URL.RawQuery != "" && c.URL.Query().Get("validate") == "strict"
+	strict := c.URL.RawQuery != "" && c.params().text("validate") == "strict"
 	if c.set.StrictCompat && !strict {
 		return nil, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/postroom/postroom/post"
@@ -328,6 +329,28 @@ var metadataAddrs = []netip.Addr{netip.MustParseAddr("168.63.129.16"), netip.Mus
 // carrierNAT is RFC 6598's shared address space: private as well.
 var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
 
+// hostAddr reads a host that is an address, also in the forms of IPv4 that the
+// original's URLs take for one: 127.1, 2130706433, 0x7f.0.0.1.
+func hostAddr(host string) (netip.Addr, bool) {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return a.Unmap().WithZone(""), true
+	}
+	parts := strings.Split(host, ".")
+	var v uint64
+	for i, p := range parts {
+		bits := 8
+		if i == len(parts)-1 {
+			bits = 8 * (4 - i) // the last number is all that is left
+		}
+		n, err := strconv.ParseUint(p, 0, 32)
+		if i > 3 || err != nil || n>>bits > 0 {
+			return netip.Addr{}, false
+		}
+		v = v<<bits | n
+	}
+	return netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)}), true
+}
+
 // refuseHost says why a host may not be called, "" when it may.
 func refuseHost(host string) string {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
@@ -336,12 +359,10 @@ func refuseHost(host string) string {
 	if slices.Contains(metadataHosts, host) {
 		return textMetadata
 	}
-	a, err := netip.ParseAddr(host)
-	if err != nil {
-		return ""
-	}
-	a = a.Unmap().WithZone("")
+	a, ok := hostAddr(host)
 	switch {
+	case !ok:
+		return ""
 	case slices.Contains(metadataAddrs, a):
 		return textMetadata
 	case a.IsLoopback(), a.IsUnspecified():

@@ -109,6 +109,12 @@ func TestAWebhookIsRefusedInTheContractsWords(t *testing.T) {
 		{body("https://127.0.0.1"), "Localhost URLs are not allowed"},
 		{body("https://127.8.8.8"), "Localhost URLs are not allowed"},
 		{body("https://0.0.0.0"), "Localhost URLs are not allowed"},
+		{body("https://127.1"), "Localhost URLs are not allowed"},
+		{body("https://2130706433/x"), "Localhost URLs are not allowed"},
+		{body("https://0x7f.0.0.1"), "Localhost URLs are not allowed"},
+		{body("https://0177.0.0.01"), "Localhost URLs are not allowed"},
+		{body("https://10.1"), "Private IP addresses are not allowed"},
+		{body("https://0xa9fea9fe"), "Link-local addresses are not allowed"},
 		{body("https://[::1]:443"), "Localhost URLs are not allowed"},
 		{body("https://[::ffff:127.0.0.1]"), "Localhost URLs are not allowed"},
 		{body("https://10.0.0.1"), "Private IP addresses are not allowed"},
@@ -135,7 +141,10 @@ func TestAWebhookIsRefusedInTheContractsWords(t *testing.T) {
 	d.do("POST", "/webhooks", `{`).wantError(400, "Invalid JSON body")
 	d.do("GET", "/webhooks", "", "x-api-key", "").wantError(401, "API key is required")
 
-	for range api.MostWebhooks {
+	for _, url := range []string{"https://93.184.216.34", "https://256.1", "https://1.2.3.4.5", "https://4294967296", "https://08.example.org"} {
+		d.hook(body(url)) // of addresses that are public, and names that are no address
+	}
+	for range api.MostWebhooks - 5 {
 		d.hook(goodHook)
 	}
 	d.do("POST", "/webhooks", goodHook).wantError(400, "Maximum of 10 webhooks per user")
