@@ -24,7 +24,7 @@ import (
 func newAPI(r *room) *api.API {
 	return api.New(api.Config{
 		Store: r.store, Account: r.apiAccount, Now: r.now, Log: r.log,
-		Uploads: filepath.Join(r.dir, "data", "uploads"), Take: r.takeUpload,
+		Uploads: r.uploads(), Take: r.takeUpload,
 		Media: r.media.Shelf(), MediaKey: sync.OnceValues(r.linkKey),
 		Vault: box{r.box}, Call: r.callWebhook(),
 		Settings: func() api.Settings {
@@ -35,6 +35,10 @@ func newAPI(r *room) *api.API {
 		},
 	})
 }
+
+// uploads is where calendars that come through the API lie until they are taken, each
+// in a folder that is called as its job.
+func (r *room) uploads() string { return filepath.Join(r.dir, "data", "uploads") }
 
 // A box is the room's box of secrets, as the API uses it.
 type box struct{ *secret.Box }

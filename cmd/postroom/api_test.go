@@ -200,3 +200,33 @@ accounts:
 		t.Errorf("after: %s", body)
 	}
 }
+
+// RELIABILITY §3.1, CONTRACT §2.10, §12 D11: what a webhook's name leads to is looked
+// at when it is dialled, and no redirect is followed.
+func TestWebhooksReachNoAddressOfThisMachineUnlessTheConfigSaysSo(t *testing.T) {
+	t.Parallel()
+	called := make(chan string, 10)
+	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		called <- r.URL.Path
+		http.Redirect(w, r, "/after", http.StatusFound)
+	}))
+	t.Cleanup(target.Close)
+	byName := strings.Replace(target.URL, "127.0.0.1", "localhost", 1)
+
+	guarded := serveRoom(t, twoSandboxes).room.callWebhook()
+	for _, url := range []string{target.URL, byName, "http://[::ffff:127.0.0.1]/"} {
+		if status, err := guarded(t.Context(), url, http.Header{}, []byte("{}")); err == nil || !strings.Contains(err.Error(), "refused to connect") {
+			t.Errorf("%s answers %d (%v), want a refusal to connect", url, status, err)
+		}
+	}
+	free := serveRoom(t, twoSandboxes+"api: {allow_private_webhooks: true}\n").room.callWebhook()
+	if status, err := free(t.Context(), byName+"/in", http.Header{}, []byte("{}")); err != nil || status != http.StatusFound {
+		t.Errorf("%s answers %d (%v), want its redirect", byName, status, err)
+	}
+	close(called)
+	for path := range called {
+		if path != "/in" {
+			t.Errorf("%s was called", path)
+		}
+	}
+}

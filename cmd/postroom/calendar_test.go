@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -104,6 +105,25 @@ func TestCalendarsAreTakenFromTheInboxAndTheirSeriesGoOn(t *testing.T) {
 	}
 }
 
+// Imports are listed by their time, and a clock may be set back between two.
+func TestSeriesGoOnFromTheLastExportWhateverTheClock(t *testing.T) {
+	t.Parallel()
+	var ahead time.Duration
+	r := calendarRoom(t, &ahead, t.Output())
+	text := weeklyFrom(time.Now().AddDate(0, 0, 1))
+	ahead = time.Hour
+	r.drop(t, text)
+	ahead = 0
+	r.drop(t, strings.Replace(text, "END:VEVENT", "COMMENT:again\r\nEND:VEVENT", 1))
+	ahead = 7 * 24 * time.Hour
+	if err := r.extendSeries(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.groups(t, post.Filter{})); n != 14 {
+		t.Errorf("%d posts, want 14", n)
+	}
+}
+
 func TestP1_ACalendarWhoseSeriesEndForWantOfItIsToldOfAndComesBack(t *testing.T) {
 	t.Parallel()
 	var ahead time.Duration
@@ -149,6 +169,55 @@ func TestP1_ACalendarWhoseSeriesEndForWantOfItIsToldOfAndComesBack(t *testing.T)
 		if s := said(args); strings.Contains(s, lostHint) {
 			t.Errorf("%v, though the calendar is back:\n%s", args, s)
 		}
+	}
+}
+
+// A calendarStep does something to a room's calendar, and says how many posts wait then.
+type calendarStep struct {
+	drop, undo string // a calendar's words; an import, by what it is
+	days, want int
+}
+
+func TestSeriesOfAnImportThatWasUndoneEndUntilItsFileComesAgain(t *testing.T) {
+	t.Parallel()
+	for name, steps := range map[string][]calendarStep{
+		"the file":              {{drop: "weekly", want: 13}, {days: 7, want: 14}, {undo: "first", want: 1}, {days: 8, want: 1}, {days: 15, want: 1}, {drop: "weekly", want: 13}, {days: 22, want: 14}},
+		"what it gave later":    {{drop: "weekly", want: 13}, {days: 7, want: 14}, {undo: "last", want: 13}, {days: 8, want: 13}, {days: 15, want: 13}, {drop: "weekly", want: 15}, {days: 22, want: 16}},
+		"what it gave between":  {{drop: "weekly", want: 13}, {days: 7, want: 14}, {days: 14, want: 15}, {undo: "second", want: 14}, {days: 15, want: 14}, {days: 21, want: 14}, {drop: "weekly", want: 16}},
+		"a revision":            {{drop: "weekly", want: 13}, {days: 7, want: 14}, {drop: "other words", want: 14}, {undo: "last", want: 14}, {days: 14, want: 15}, {days: 21, want: 16}},
+		"a revision, then file": {{drop: "weekly", want: 13}, {drop: "other words", want: 13}, {undo: "last", want: 13}, {days: 7, want: 14}, {undo: "first", want: 1}, {days: 14, want: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var ahead time.Duration
+			r := calendarRoom(t, &ahead, t.Output())
+			start := time.Now().AddDate(0, 0, 1)
+			for n, step := range steps {
+				ahead = max(ahead+time.Second, time.Duration(step.days)*24*time.Hour)
+				switch {
+				case step.drop != "":
+					r.drop(t, strings.Replace(weeklyFrom(start), "weekly", step.drop, 1))
+				case step.undo != "":
+					imps, _, err := r.store.Imports(t.Context(), "", "", 100)
+					if err != nil {
+						t.Fatal(err)
+					}
+					slices.SortFunc(imps, func(a, b post.Import) int { return a.TakenAt.Compare(b.TakenAt) })
+					imp := imps[map[string]int{"first": 0, "second": 1, "last": len(imps) - 1}[step.undo]]
+					if _, err := r.undo(t.Context(), imp.ID, "test"); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for range 2 {
+					if err := r.extendSeries(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if wait := len(r.groups(t, post.Filter{Statuses: []post.Status{post.StatusScheduled}})); wait != step.want {
+					t.Fatalf("step %d: %d posts wait, want %d", n+1, wait, step.want)
+				}
+			}
+		})
 	}
 }
 

@@ -160,23 +160,42 @@ func (r *room) findImport(ctx context.Context, arg string) (post.Import, error) 
 
 // waitFor blocks until nothing of the imports waits any more.
 func (r *room) waitFor(ctx context.Context, imps []post.ID) error {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
 	for _, imp := range imps {
-		for {
-			open, _, err := r.store.Groups(ctx, post.Filter{Import: imp, Statuses: []post.Status{post.StatusScheduled}}, "", 1)
-			if err != nil {
-				return err
-			}
-			if len(open) == 0 {
-				break
-			}
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-tick.C:
-			}
+		waiting := post.Filter{Import: imp, Statuses: []post.Status{post.StatusScheduled}}
+		err := untilNone(ctx, func(from string) ([]post.Group, error) {
+			some, _, err := r.store.Groups(ctx, waiting, from, 1)
+			return some, err
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// untilNone asks each second for the first group from one on, "" for all, until there
+// is none. Those before the first are not looked at again until the end: of a long
+// file that would be most of them, each second, for weeks.
+func untilNone(ctx context.Context, first func(from string) ([]post.Group, error)) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for from := ""; ; {
+		some, err := first(from)
+		switch {
+		case err != nil:
+			return err
+		case len(some) > 0:
+			from = some[0].ID.String()
+		case from == "":
+			return nil
+		default: // one before it may wait again
+			from = ""
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
 }

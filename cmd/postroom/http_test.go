@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,8 +50,9 @@ func TestHalfOpenConnectionsKeepNobodyOut(t *testing.T) {
 		hanging = append(hanging, conn)
 	}
 	client := &http.Client{Timeout: patience}
-	begun := time.Now()
+	var took []time.Duration
 	for range 20 {
+		begun := time.Now()
 		req, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+ln.Addr().String()+api.Prefix+"/create-post", strings.NewReader(`{"content":"x","platforms":["mastodon-acme"]}`))
 		if err != nil {
 			t.Fatal(err)
@@ -64,8 +66,13 @@ func TestHalfOpenConnectionsKeepNobodyOut(t *testing.T) {
 		if resp.StatusCode != http.StatusOK {
 			t.Fatalf("a good client got %d", resp.StatusCode)
 		}
+		took = append(took, time.Since(begun))
 	}
-	t.Logf("20 requests beside 500 half-open connections took %s", time.Since(begun))
+	slices.Sort(took)
+	t.Logf("20 requests beside 500 half-open connections took %s in the middle, %s at most", took[10], took[19])
+	if took[10] > 200*time.Millisecond { // the middle: a machine that is busy with other tests hangs now and then
+		t.Errorf("a good client waits for %s", took[10])
+	}
 	if testing.Short() {
 		return
 	}

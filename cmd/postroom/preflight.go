@@ -63,6 +63,10 @@ func (p *preflight) look(ctx context.Context) error {
 		return err
 	}
 	l.states = states
+	if p.upTo.After(now) { // the clock was set back: begin anew
+		p.upTo = time.Time{}
+		clear(p.proven)
+	}
 	windows := [][2]time.Time{{now, now.Add(lookAhead)}}
 	if !p.upTo.IsZero() {
 		windows = windows[:0]

@@ -119,6 +119,38 @@ func TestAPostAtRiskIsToldOnceADayBefore(t *testing.T) {
 	})
 }
 
+// The clock was days ahead for a while. Posts of those days are looked at all the same.
+func TestPostsAreLookedAtOnceTheClockIsSetBack(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeText(t, filepath.Join(dir, configName), "accounts: {acme: {connections: [{id: mastodon-1, driver: sandbox}]}}\n")
+	right := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	now := right.Add(3 * 24 * time.Hour)
+	r := openAt(t, dir, func() time.Time { return now })
+	defer r.close()
+	p := newPreflight(r)
+	if err := p.look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now = right
+	pin, err := r.media.Shelf().Put(t.Context(), bytes.NewReader(picture(t)), "a.png", 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := plan(t, r, "mastodon-1", now.Add(12*time.Hour), post.Content{Text: "x", Media: []post.Media{{URL: "a.png", Pin: pin}}})
+	drop(t, dir)
+	if err := p.look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	is, err := r.store.Group(t.Context(), g.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := is.Posts[0].Problem; o == nil || o.Code != post.CodeAtRisk {
+		t.Errorf("its media is gone, and noted is %+v", o)
+	}
+}
+
 // What is mended by the hour before is no longer noted.
 func TestTheHourBeforeLooksAgain(t *testing.T) {
 	t.Parallel()

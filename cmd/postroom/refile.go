@@ -99,9 +99,10 @@ func (d *daemon) recheck(ctx context.Context) error {
 	return nil
 }
 
-// sweep removes what a process that died left of files it was writing.
-func (r *room) sweep() error {
-	var errs []error
+// sweep removes what a process that died left of files it was writing, and of uploads
+// that no job is to take: they were cut off, or done with.
+func (r *room) sweep(ctx context.Context) error {
+	errs := []error{r.sweepUploads(ctx)}
 	for _, folder := range []string{"reports", "archive", "outbox"} {
 		errs = append(errs, filepath.WalkDir(filepath.Join(r.dir, folder), func(path string, e fs.DirEntry, err error) error {
 			if err == nil && e.IsDir() {
@@ -112,6 +113,32 @@ func (r *room) sweep() error {
 			}
 			return err
 		}))
+	}
+	return errors.Join(errs...)
+}
+
+func (r *room) sweepUploads(ctx context.Context) error {
+	dir := r.uploads()
+	left, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	jobs, err := r.store.OpenJobs(ctx)
+	if err != nil {
+		return err
+	}
+	wanted := map[string]bool{}
+	for i := range jobs {
+		wanted[jobs[i].ID.String()] = true
+	}
+	var errs []error
+	for _, e := range left {
+		if !wanted[e.Name()] {
+			errs = append(errs, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,6 +40,7 @@ type room struct {
 	media    *publish.MediaRoom
 	box      *secret.Box // of the secrets in the store
 	warnings []post.Problem
+	begun    Config // with which the room was opened
 	onTake   func(outcome string, c post.Counts, length time.Duration)
 
 	set atomic.Pointer[settings] // replaced whole by a reload
@@ -91,7 +93,7 @@ func openRoom(ctx context.Context, dir string, o roomOptions) (*room, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.warnings = warnings
+	r.warnings, r.begun = warnings, cfg
 	if r.log == nil {
 		r.log = newLog(o.logTo, cfg.Log, o.tty)
 		for _, w := range warnings {
@@ -194,7 +196,8 @@ func (r *room) load(ctx context.Context) {
 	}
 }
 
-// reload reads the config again. A bad one changes nothing.
+// reload reads the config again. A bad one changes nothing. Settings that hold from
+// the start on are named in the log when they differ.
 func (r *room) reload(ctx context.Context) error {
 	cfg, warnings, err := LoadConfig(filepath.Join(r.dir, configName), r.env)
 	if err != nil {
@@ -212,7 +215,31 @@ func (r *room) reload(ctx context.Context) error {
 	}
 	r.set.Store(set)
 	r.load(ctx)
+	if changed := r.begun.heldToTheEnd(&cfg); len(changed) > 0 {
+		r.log.Warn("settings changed that are read at the start alone: start postroom again for them", "settings", strings.Join(changed, ", "))
+	}
 	return nil
+}
+
+// heldToTheEnd names the settings that differ in now, and that nobody looks at once
+// postroom has begun with c.
+func (c *Config) heldToTheEnd(now *Config) (names []string) {
+	for _, s := range []struct {
+		name string
+		same bool
+	}{
+		{"listen", c.Listen == now.Listen},
+		{"inbox.settle", c.Inbox.Settle == now.Inbox.Settle},
+		{"inbox.poll", c.Inbox.Poll == now.Inbox.Poll},
+		{"inbox.hold_after", c.Inbox.HoldAfter == now.Inbox.HoldAfter},
+		{"dispatch", c.Dispatch == now.Dispatch},
+		{"log", c.Log == now.Log},
+	} {
+		if !s.same {
+			names = append(names, s.name)
+		}
+	}
+	return names
 }
 
 // accounts returns all accounts, or the one called id.
@@ -283,14 +310,30 @@ func (r *room) dispatchConfig(m *metrics) dispatch.Config {
 	c := r.config().Dispatch
 	return dispatch.Config{
 		Workers: c.Workers, LookupGrace: c.LookupGrace, CallTimeout: c.CallTimeout,
-		Late: func(id post.AccountID) time.Duration {
-			if a := r.accountConfig(id); a != nil {
-				return a.LateGrace
-			}
-			return defaultAccount(id).LateGrace
-		},
-		Pace: r.pace, Now: r.now, Log: r.log, Observe: m.observer(r.heartbeat),
+		Late: r.lateGrace, Pace: r.pace, Spent: r.spent, Now: r.now, Log: r.log, Observe: m.observer(r.heartbeat),
 	}
+}
+
+// lateGrace is how late posts of an account may go out; the usual, for one that the
+// config no longer has.
+func (r *room) lateGrace(id post.AccountID) time.Duration {
+	if a := r.accountConfig(id); a != nil {
+		return a.LateGrace
+	}
+	return defaultAccount(id).LateGrace
+}
+
+// spent is when the platform of a connection takes calls again, by its last answer.
+func (r *room) spent(account post.AccountID, id post.ConnectionID) time.Time {
+	c := r.set.Load().conns[connKey{account, id}]
+	if c == nil {
+		return time.Time{}
+	}
+	p, ok := c.publisher.(publish.Pacer)
+	if !ok {
+		return time.Time{}
+	}
+	return p.Pace().SpentUntil()
 }
 
 // pace is the longest of those that accounts give a connection of that name.
@@ -384,7 +427,7 @@ func (r *room) approver(who string) func(ctx context.Context, g *post.Group, id 
 		if at.IsZero() {
 			return &intake.Unapproved{Code: "NO_TIME", Want: "a time: the post has none", Hint: fmt.Sprintf("give the row one in the calendar, or `postroom posts approve %s --at TIME`", id)}
 		}
-		if grace := r.accountConfig(g.Account).LateGrace; grace > 0 && now.Sub(at) > grace {
+		if grace := r.lateGrace(g.Account); grace > 0 && now.Sub(at) > grace {
 			return &intake.Unapproved{
 				Code: "TIME_PASSED", Want: fmt.Sprintf("a time to come: that of the post, %s, passed more than %s ago", local(at, r.zone(g.Account)), grace),
 				Hint: fmt.Sprintf("`postroom posts approve %s --at TIME` says when instead", id),
@@ -461,7 +504,13 @@ func (r *room) fits(g *post.Group, at time.Time) ([]post.Cap, error) {
 	if refused := plan.Reaches(at, r.now()); refused != nil {
 		return nil, refused
 	}
-	return plan.Caps(conns, at), nil
+	caps := plan.Caps(conns, at)
+	for i := range g.Posts { // a group that moves keeps its distances, maybe into another month
+		if behind := g.Behind(&g.Posts[i]); behind > 0 {
+			caps = append(caps, plan.Caps(conns[i:i+1], at.Add(behind))...)
+		}
+	}
+	return caps, nil
 }
 
 // inboxOf is where below inbox/ an account's calendars are dropped.

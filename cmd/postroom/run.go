@@ -94,7 +94,7 @@ func (d *daemon) once(ctx context.Context) error {
 
 // takeUp brings what an earlier process left to where the inbox can go on.
 func (d *daemon) takeUp(ctx context.Context) error {
-	if err := d.room.sweep(); err != nil {
+	if err := d.room.sweep(ctx); err != nil {
 		d.room.log.WarnContext(ctx, "leftovers not removed", "err", err)
 	}
 	if err := d.room.refile(ctx); err != nil {

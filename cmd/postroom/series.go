@@ -68,8 +68,8 @@ func (r *room) extendSeries(ctx context.Context) error {
 	return r.dropSpares(used)
 }
 
-// goingOn yields the latest import of each calendar whose series go on, the latest
-// first.
+// goingOn yields of each calendar whose series go on the import from which they do,
+// the latest first.
 func (r *room) goingOn(ctx context.Context) iter.Seq2[*post.Import, error] {
 	return func(yield func(*post.Import, error) bool) {
 		seen := map[string]bool{} // lineages whose latest import was looked at
@@ -85,7 +85,13 @@ func (r *room) goingOn(ctx context.Context) iter.Seq2[*post.Import, error] {
 					continue
 				}
 				seen[key] = true
-				if intake.Extendable(&imps[i]) && !yield(&imps[i], nil) {
+				// Not imps[i]: a clock that was set back lists an older one first.
+				latest, found, err := r.intake.GoingOn(ctx, imps[i].Account, imps[i].Lineage)
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				if found && intake.Extendable(&latest) && !yield(&latest, nil) {
 					return
 				}
 			}

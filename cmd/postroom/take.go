@@ -23,29 +23,55 @@ type taker struct {
 	fetches *fetches // of a daemon; else nil
 
 	mu    sync.Mutex
-	first map[string]time.Time // when a calendar that waits for its media was first to be taken
+	waits map[string]wait // for the media of calendars, by their paths
 }
 
-// since returns when a file was first to be taken, and whether that is now.
-func (t *taker) since(path string) (at time.Time, first bool) {
+// A wait is for the media of a calendar that cannot be taken yet.
+type wait struct {
+	since time.Time // when it was first to be taken
+	seen  time.Time // when it last was
+	size  int64
+	mod   time.Time
+}
+
+// waitKept is how long after it was last to be taken a calendar counts as the same
+// one. It may have been taken out of the inbox, and come back for another try.
+const waitKept = time.Hour
+
+// since returns when a file was first to be taken, and whether that is now. What a
+// file waited for that lay there before it, or that was gone for a while, is forgotten.
+func (t *taker) since(f inbox.File) (at time.Time, first bool) {
+	now := t.room.now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.first == nil {
-		t.first = map[string]time.Time{}
+	for path, w := range t.waits {
+		other := path == f.Path && (w.size != f.Size || !w.mod.Equal(f.ModTime))
+		if other || now.Sub(w.seen).Abs() > waitKept {
+			t.forget(path)
+		}
 	}
-	at, again := t.first[path]
+	if t.waits == nil {
+		t.waits = map[string]wait{}
+	}
+	w, again := t.waits[f.Path]
 	if !again {
-		at = t.room.now()
-		t.first[path] = at
+		w = wait{since: now, size: f.Size, mod: f.ModTime}
 	}
-	return at, !again
+	w.seen = now
+	t.waits[f.Path] = w
+	return w.since, !again
 }
 
-// taken forgets when a file was first to be taken.
+// taken forgets what a file waited for.
 func (t *taker) taken(path string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.first, path)
+	t.forget(path)
+}
+
+// forget is called with the lock held.
+func (t *taker) forget(path string) {
+	delete(t.waits, path)
 	if t.fetches != nil {
 		t.fetches.forget(path)
 	}
@@ -84,7 +110,7 @@ func (t *taker) Take(ctx context.Context, f inbox.File) (inbox.Result, error) {
 	}
 	req.Same = f.Same
 	req.Approve = r.approver("inbox, " + f.Name)
-	since, first := t.since(f.Path)
+	since, first := t.since(f)
 	most := fetchHold
 	if !first {
 		most = fetchAgain
@@ -296,7 +322,11 @@ func (r *room) applyDefaults(req *intake.Request, folder string, parts []string)
 	if d.DateOrder != "" {
 		req.Account.DateOrder = d.DateOrder
 	}
-	req.Account.Rules = r.accountConfig(req.Account.ID).Rules(d.Stagger)
+	cfg := r.accountConfig(req.Account.ID)
+	if cfg == nil { // a reload came between
+		return fmt.Sprintf("the config has no account %s any more: put it back", req.Account.ID), nil
+	}
+	req.Account.Rules = cfg.Rules(d.Stagger)
 	req.Defaults = intake.Defaults{Platforms: ids, Profiles: profiles, Status: d.Status, Sheet: d.Sheet, CancelRemoved: d.CancelRemoved, Calendar: d.Calendar}
 	return "", nil
 }
