@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -16,14 +18,22 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A sink takes posts on loopback and remembers when the first and the last came.
+// A sink takes posts on loopback and remembers when the first and the last came,
+// and what the first was like.
 type sink struct {
-	n           atomic.Int64
-	mu          sync.Mutex
+	mu sync.Mutex
+	took
+}
+
+type took struct {
+	posts       int
 	first, last time.Time
 	body        []byte
 	header      http.Header
 }
+
+// rate is how many posts came in a second.
+func (t *took) rate() float64 { return float64(t.posts) / t.last.Sub(t.first).Seconds() }
 
 // ServeHTTP implements http.Handler.
 func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -34,20 +44,34 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	now := time.Now()
 	s.mu.Lock()
-	if s.first.IsZero() {
+	if s.posts++; s.posts == 1 {
 		s.first, s.body, s.header = now, body, r.Header.Clone()
 	}
 	s.last = now
 	s.mu.Unlock()
-	s.n.Add(1)
 	w.Header().Set("Content-Type", "application/json")
 	io.WriteString(w, `{"id":"1"}`)
 }
 
+// during returns what came while do ran, which sends so many posts.
+func (s *sink) during(posts int, do func() error) (took, error) {
+	s.mu.Lock()
+	s.took = took{}
+	s.mu.Unlock()
+	err := do()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil && s.posts != posts {
+		err = fmt.Errorf("the sink got %d posts, want %d", s.posts, posts)
+	}
+	return s.took, err
+}
+
 // dispatch times a durable dispatch to a local sink against a bare client that
-// sends the same requests to the same sink.
+// sends the same requests to the same sink, over as many connections. Each of the
+// three is a process: the sink is this one. What counts is when posts arrive.
 func (b *bench) dispatch(ctx context.Context, posts int) error {
-	fmt.Printf("\n== dispatch of %d due posts on %d connections to a local HTTP sink\n", posts, len(sending))
+	fmt.Printf("\n== dispatch of %d due posts on %d connections to an HTTP sink in another process\n", posts, len(sending))
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -55,8 +79,7 @@ func (b *bench) dispatch(ctx context.Context, posts int) error {
 	s := &sink{}
 	srv := &http.Server{Handler: s}
 	defer srv.Close()
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ln) }()
+	go srv.Serve(ln) // ends with Close
 
 	url := "http://" + ln.Addr().String() + "/hook"
 	room := filepath.Join(b.dir, "sink-room")
@@ -78,39 +101,75 @@ func (b *bench) dispatch(ctx context.Context, posts int) error {
 		return ctx.Err()
 	case <-time.After(time.Until(due) + time.Second):
 	}
-	ours, err := b.postroom(ctx, room, "run", "--once")
+	var our, bare ran
+	ours, err := s.during(posts, func() error {
+		our, err = b.postroom(ctx, room, "run", "--once")
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if n := s.n.Load(); n != int64(posts) {
-		return fmt.Errorf("the sink got %d posts, want %d", n, posts)
-	}
-	between := s.last.Sub(s.first)
-	bare, err := timed(func() error { return sendBare(ctx, url, s.header, s.body, posts) })
+	theirs, err := s.during(posts, func() error {
+		bare, err = runBare(ctx, bareRun{url, ours.header, ours.body, posts, len(sending)})
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	fmt.Printf("  bare net/http client                  %8.0f posts/s\n", float64(posts)/bare.Seconds())
-	fmt.Printf("  postroom, first to last post          %8.0f posts/s, of the bare client %.2f   goals 0.3 / 0.5 / 0.7\n", float64(posts)/between.Seconds(), bare.Seconds()/between.Seconds())
-	fmt.Printf("  the whole process, start to exit      %8.2f s, processor %.2f s, peak %.0f MiB\n", ours.wall.Seconds(), ours.processor.Seconds(), ours.peak)
+	fmt.Printf("  bare net/http client, %d connections  %8.0f posts/s   processor %.2f s\n", len(sending), theirs.rate(), bare.processor.Seconds())
+	fmt.Printf("  postroom, %d workers                  %8.0f posts/s, of the bare client %.2f   goals 0.3 / 0.5 / 0.7\n", len(sending), ours.rate(), ours.rate()/theirs.rate())
+	fmt.Printf("  the whole process, start to exit      %8.2f s, processor %.2f s, peak %.0f MiB\n", our.wall.Seconds(), our.processor.Seconds(), our.peak)
 	return nil
 }
 
-// sendBare sends the same request n times over 32 keep-alive connections.
-func sendBare(ctx context.Context, url string, header http.Header, body []byte, n int) error {
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}}
+// clientKind, in [serveEnv], makes this program the bare client.
+const clientKind = "client"
+
+// A bareRun is what the bare client reads from its standard input: the request to
+// send, how often, and over how many keep-alive connections.
+type bareRun struct {
+	URL                string
+	Header             http.Header
+	Body               []byte
+	Posts, Connections int
+}
+
+// runBare runs the bare client in a process of its own, as postroom is one: within
+// the process of the sink it would be spared the way through the kernel's scheduler.
+func runBare(ctx context.Context, r bareRun) (ran, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return ran{}, err
+	}
+	in, err := json.Marshal(r)
+	if err != nil {
+		return ran{}, err
+	}
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Env = append(os.Environ(), serveEnv+"="+clientKind)
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(in), os.Stderr
+	return run(cmd)
+}
+
+// sendBare is the child.
+func sendBare(ctx context.Context, in io.Reader) error {
+	var r bareRun
+	if err := json.NewDecoder(in).Decode(&r); err != nil {
+		return err
+	}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: r.Connections, DisableCompression: true}}
 	defer client.CloseIdleConnections()
 	var left atomic.Int64
-	left.Store(int64(n))
+	left.Store(int64(r.Posts))
 	g, ctx := errgroup.WithContext(ctx)
-	for range 32 {
+	for range r.Connections {
 		g.Go(func() error {
 			for left.Add(-1) >= 0 {
-				req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+				req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.URL, bytes.NewReader(r.Body))
 				if err != nil {
 					return err
 				}
-				req.Header = header.Clone()
+				req.Header = r.Header.Clone()
 				resp, err := client.Do(req)
 				if err != nil {
 					return err

@@ -23,11 +23,15 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if what := os.Getenv(serveEnv); what != "" {
-		fmt.Fprintln(os.Stderr, "bench:", serveYardstick(what))
-		os.Exit(1)
+	do := benchmark
+	switch what := os.Getenv(serveEnv); what {
+	case "":
+	case clientKind:
+		do = func(ctx context.Context) error { return sendBare(ctx, os.Stdin) }
+	default:
+		do = func(context.Context) error { return serveYardstick(what) }
 	}
-	if err := benchmark(ctx); err != nil {
+	if err := do(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
