@@ -66,7 +66,7 @@ func (a *app) doctorCommand() *cobra.Command {
 	return c
 }
 
-// verifyLimit bounds the address space of the child that reads a store, beyond
+// verifyLimit bounds what the child that reads a store adds to its address space, beyond
 // the file itself: a damaged bbolt file can make its reader take gigabytes
 // (RELIABILITY §0.7).
 const verifyLimit = 2 << 30
