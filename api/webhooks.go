@@ -102,6 +102,7 @@ func (a *API) createWebhook(c *call) (any, error) {
 	if name = strings.TrimSpace(name); !named || name == "" || !addressed || to == "" || !listed || len(events) == 0 {
 		return nil, errBadRequest(textWebhookFields)
 	}
+	to = strings.TrimSpace(to) // as it is checked, and called
 	if err := c.checkURL(to); err != nil {
 		return nil, err
 	}
@@ -136,6 +137,7 @@ func (a *API) updateWebhook(c *call) (any, error) {
 	}
 	name, _ := f.text("name")
 	to, _ := f.text("url")
+	to = strings.TrimSpace(to)
 	events, _ := f.list("events")
 	if to == "" && !f.absent("url") {
 		return nil, errURL("Invalid URL format")
@@ -291,7 +293,7 @@ func errURL(text string) error {
 // What a name resolves to is looked at when it is called: a check here would be of
 // another moment.
 func (c *call) checkURL(text string) error {
-	u, err := url.Parse(strings.TrimSpace(text))
+	u, err := url.Parse(text)
 	if err != nil || u.Scheme == "" {
 		return errURL("Invalid URL format")
 	}

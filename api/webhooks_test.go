@@ -80,6 +80,30 @@ func TestWebhooksAreMadeListedChangedAndDeleted(t *testing.T) {
 	d.do("GET", "/webhooks", "").want(200, `{"success":true,"webhooks":[]}`)
 }
 
+// A URL with spaces around it was checked without them and called with them: no
+// delivery could ever be made.
+func TestTheURLOfAWebhookIsKeptAsItIsChecked(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	var made, changed struct{ Webhook struct{ URL string } }
+	d.do("POST", "/webhooks", `{"name":"n","url":" https://example.org/in\n","events":["post.failed"]}`).into(&made)
+	if made.Webhook.URL != "https://example.org/in" {
+		t.Errorf("made with the URL %q", made.Webhook.URL)
+	}
+	var all struct {
+		Webhooks []struct {
+			ID string `json:"_id"`
+		}
+	}
+	d.do("GET", "/webhooks", "").ok().into(&all)
+	d.do("PATCH", "/webhooks/"+all.Webhooks[0].ID, `{"url":"\thttps://example.org/other "}`).ok().into(&changed)
+	if changed.Webhook.URL != "https://example.org/other" {
+		t.Errorf("changed to the URL %q", changed.Webhook.URL)
+	}
+	d.do("POST", "/webhooks", `{"name":"n","url":"  ","events":["post.failed"]}`).wantError(400, "Invalid URL format")
+	d.do("PATCH", "/webhooks/"+all.Webhooks[0].ID, `{"url":"  "}`).wantError(400, "Invalid URL format")
+}
+
 // CONTRACT §2.10, the table of validations, in its order.
 func TestAWebhookIsRefusedInTheContractsWords(t *testing.T) {
 	t.Parallel()
