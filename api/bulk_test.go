@@ -295,11 +295,12 @@ func TestBulkImportTakesAFileHoweverItIsSent(t *testing.T) {
 	const form = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"dir/week.csv\"\r\n\r\ncontent\nx\n\r\n--b--\r\n"
 	for _, c := range []struct{ name, query, kind, body, wantName, want string }{
 		{"the body", "?name=a.csv", "text/csv", "content\nx\n", "a.csv", "content\nx\n"},
-		{"no name", "", "", "content\nx\n", "upload.csv", "content\nx\n"},
-		{"a calendar", "", "text/calendar", "BEGIN:VCALENDAR\n", "upload.ics", "BEGIN:VCALENDAR\n"},
+		{"no name", "", "", "content\nx\n", "upload-ID.csv", "content\nx\n"},
+		{"a calendar", "", "text/calendar", "BEGIN:VCALENDAR\n", "upload-ID.ics", "BEGIN:VCALENDAR\n"},
 		{"a form", "", "multipart/form-data; boundary=b", form, "week.csv", "content\nx\n"},
-		{"rows", "", "application/json", `{"rows":[{"content":"a\nb","platforms":["mastodon-1","twitter-2"]},{"content":"é","scheduled_time":"2026-03-03T09:00:00Z","n":1,"platform_settings":{"a":1},"media_url":["u",null,[1]]}]}`, "upload.csv",
+		{"rows", "", "application/json", `{"rows":[{"content":"a\nb","platforms":["mastodon-1","twitter-2"]},{"content":"é","scheduled_time":"2026-03-03T09:00:00Z","n":1,"platform_settings":{"a":1},"media_url":["u",null,[1]]}]}`, "upload-ID.csv",
 			"content,media_url,n,platform_settings,platforms,scheduled_time\n\"a\nb\",,,,mastodon-1;twitter-2,\né,u;;[1],1,\"{\"\"a\"\":1}\",,2026-03-03T09:00:00Z\n"},
+		{"rows after a byte order mark", "", "application/json", "\ufeff[{\"content\":\"x\"}]", "upload-ID.csv", "content\nx\n"},
 		{"a path in the name", "?name=..%2F..%2Fetc%2Fpasswd", "", "x", "passwd", "x"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -321,7 +322,7 @@ func TestBulkImportTakesAFileHoweverItIsSent(t *testing.T) {
 			}
 			var j job
 			a.into(&j)
-			if j.Job.Status != "queued" || j.Job.Name != c.wantName {
+			if j.Job.Status != "queued" || j.Job.Name != strings.Replace(c.wantName, "ID", j.Job.ID, 1) {
 				t.Errorf("job %+v", j.Job)
 			}
 			d.run()
@@ -348,6 +349,7 @@ func TestBulkImportRefuses(t *testing.T) {
 	d.do("POST", "/bulk/import", "").wantError(400, "The file is empty")
 	d.do("POST", "/bulk/import?dry_run=maybe", "x").wantError(400, "Invalid dry_run. Must be true or false")
 	d.do("POST", "/bulk/import", "{}", "Content-Type", "application/json").wantError(400, "Rows are required")
+	d.do("POST", "/bulk/import", "[{\"content\":\"caf\xe9\"}]", "Content-Type", "application/json").wantError(400, "Invalid JSON body")
 	var apart strings.Builder // rows that have no field in common would make a cell of each for each
 	for i := range 4000 {
 		fmt.Fprintf(&apart, `,{"%d":1}`, i)

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/postroom/postroom/post"
 )
@@ -142,10 +143,10 @@ func (c *call) receive(j *post.Job, dir, name string) (sum [32]byte, err error) 
 		}
 		body = bytes.NewReader(rows)
 	}
-	if name == "" {
-		name = "upload.csv"
+	if name == "" { // of its own: under one name it would be a revision of what came without a name before
+		name = "upload-" + j.ID.String() + ".csv"
 		if kind == "text/calendar" {
-			name = "upload.ics"
+			name = "upload-" + j.ID.String() + ".ics"
 		}
 	}
 	j.Name = filepath.Base(strings.ReplaceAll(name, `\`, "/"))
@@ -212,7 +213,10 @@ func rowsAsCSV(b []byte) ([]byte, error) {
 	var in struct {
 		Rows []map[string]json.RawMessage `json:"rows"`
 	}
-	b = bytes.TrimSpace(b)
+	b = bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\ufeff")))
+	if !utf8.Valid(b) { // its letters would be published as question marks, as in parseFields
+		return nil, errInvalidJSON("Invalid JSON body: it is not UTF-8")
+	}
 	if len(b) > 0 && b[0] == '[' {
 		if json.Unmarshal(b, &in.Rows) != nil {
 			return nil, bad
