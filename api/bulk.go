@@ -182,27 +182,32 @@ func (c *call) each(dry bool, groups []post.Group, change func(i int, g *post.Gr
 	return body, nil
 }
 
-// moveTo moves a group, or says where it would go.
-func (c *call) moveTo(g *post.Group, to post.Status, at time.Time, dry bool) (bulkResult, error) {
-	if locked := lockedAs(g); locked != "" {
-		return bulkResult{}, errLocked(locked)
-	}
-	if at.After(farthest) {
-		return bulkResult{}, badTime("want a time before the year 10000")
-	}
-	if dry {
-		at = notPast(at, c.now)
-		err := error(nil)
-		if to == post.StatusScheduled {
-			err = c.withRoom(connectionsOf(g), at, g, func([]post.Cap) error { return nil })
+// move moves a group, or says where it would go.
+func (c *call) move(g *post.Group, dry bool, want wanted) (bulkResult, error) {
+	within := func(g *post.Group) (to post.Status, at time.Time, err error) {
+		if to, at, err = want(g); err == nil && at.After(farthest) {
+			err = badTime("want a time before the year 10000")
 		}
-		return bulkResult{Status: to.String(), ScheduledTime: stamp(at)}, err
+		return to, at, err
 	}
-	moved, err := c.arrange(g, to, at)
+	if !dry {
+		if err := c.arrange(g, within); err != nil {
+			return bulkResult{}, err
+		}
+		return bulkResult{Status: publicStatus(g), ScheduledTime: stamp(g.Slot())}, nil
+	}
+	to, at, err := within(g)
 	if err != nil {
 		return bulkResult{}, err
 	}
-	return bulkResult{Status: publicStatus(&moved), ScheduledTime: stamp(moved.Slot())}, nil
+	if locked := lockedAs(g); locked != "" {
+		return bulkResult{}, errLocked(locked)
+	}
+	err = c.place(g, to, at, func(free time.Time, _ []post.Cap) error {
+		at = free
+		return nil
+	})
+	return bulkResult{Status: to.String(), ScheduledTime: stamp(at)}, err
 }
 
 // bulkReschedule moves groups by shiftMinutes each, or one after another from
@@ -232,14 +237,15 @@ func (a *API) bulkReschedule(c *call) (any, error) {
 		return nil, err
 	}
 	return c.each(dry, groups, func(i int, g *post.Group) (bulkResult, error) {
-		at := from.Add(time.Duration(i) * gap)
-		if shifts {
-			if g.ScheduledAt.IsZero() {
-				return bulkResult{}, &Error{Text: "The post has no time to shift", Code: "NO_TIME"}
+		return c.move(g, dry, func(g *post.Group) (post.Status, time.Time, error) {
+			switch {
+			case !shifts:
+				return g.Status(), from.Add(time.Duration(i) * gap), nil
+			case g.ScheduledAt.IsZero():
+				return 0, time.Time{}, &Error{Text: "The post has no time to shift", Code: "NO_TIME"}
 			}
-			at = g.Slot().Add(shift)
-		}
-		return c.moveTo(g, g.Status(), at, dry)
+			return g.Status(), g.Slot().Add(shift), nil
+		})
 	})
 }
 
@@ -279,17 +285,19 @@ func (a *API) bulkScheduleDrafts(c *call) (any, error) {
 		return nil, err
 	}
 	return c.each(dry, groups, func(i int, g *post.Group) (bulkResult, error) {
-		at := g.Slot()
-		if !from.IsZero() {
-			at = from.Add(time.Duration(i) * gap)
-		}
-		switch {
-		case g.Status() != post.StatusDraft:
-			return bulkResult{}, &Error{Text: "The post is no draft", Code: "NOT_A_DRAFT"}
-		case at.IsZero():
-			return bulkResult{}, &Error{Text: "The post has no time: give startTime", Code: "NO_TIME"}
-		}
-		return c.moveTo(g, post.StatusScheduled, at, dry)
+		return c.move(g, dry, func(g *post.Group) (post.Status, time.Time, error) {
+			at := g.Slot()
+			if !from.IsZero() {
+				at = from.Add(time.Duration(i) * gap)
+			}
+			switch {
+			case g.Status() != post.StatusDraft:
+				return 0, at, &Error{Text: "The post is no draft", Code: "NOT_A_DRAFT"}
+			case at.IsZero():
+				return 0, at, &Error{Text: "The post has no time: give startTime", Code: "NO_TIME"}
+			}
+			return post.StatusScheduled, at, nil
+		})
 	})
 }
 

@@ -97,6 +97,27 @@ func TestBulkCallsMeanNoMoreThanTheySay(t *testing.T) {
 	}
 }
 
+// A dry run says what becomes of a post, also where posts are kept apart, and asks
+// nothing of the plan for one that stays where it is.
+func TestADryRunSaysWhereAPostGoes(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, func(d *desk) { d.account.MinInterval = 10 * time.Minute })
+	d.create(`{"content":"x","platforms":["mastodon-1"],"scheduledTime":"2026-03-10T09:00:00Z"}`)
+	id := d.create(`{"content":"y","platforms":["mastodon-1"],"scheduledTime":"2026-03-10T12:00:00Z"}`)
+	for _, dry := range []string{"true", "false"} {
+		b := d.bulk("reschedule", `{"ids":["`+id+`"],"startTime":"2026-03-10T09:05:00Z","dry_run":`+dry+`}`)
+		if b.Changed != 1 || b.Results[0].ScheduledTime != "2026-03-10T09:10:00.000Z" {
+			t.Errorf("dry %s: %+v", dry, b)
+		}
+	}
+	d.account.Plan.Monthly = new(1) // the plan became smaller
+	for _, dry := range []string{"true", "false"} {
+		if b := d.bulk("reschedule", `{"ids":["`+id+`"],"shiftMinutes":0,"dry_run":`+dry+`}`); b.Changed != 1 {
+			t.Errorf("nothing moves, dry %s: %+v", dry, b)
+		}
+	}
+}
+
 // CONTRACT §8.2 row 10.
 func TestBulkRescheduleShiftsAndSpaces(t *testing.T) {
 	t.Parallel()

@@ -73,57 +73,79 @@ func (a *API) updatePost(c *call) (any, error) {
 		}
 	}
 	if to != 0 || !at.IsZero() {
-		if g, err = c.arrange(&g, to, at); err != nil {
+		err = c.arrange(&g, func(g *post.Group) (post.Status, time.Time, error) {
+			if to == 0 {
+				return g.Status(), at, nil
+			}
+			return to, at, nil
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
 	return updatedBody{true, "Post updated successfully", updatedGroup{g.ID, publicStatus(&g), stamp(g.Slot())}}, nil
 }
 
-// arrange gives a group a status, 0 to keep its own, and a time, zero to keep its
-// own, within the account's plan (CONTRACT §4.3).
-func (c *call) arrange(g *post.Group, to post.Status, at time.Time) (post.Group, error) {
-	if locked := lockedAs(g); locked != "" {
-		return *g, errLocked(locked)
-	}
-	if to == 0 {
-		to = g.Status()
-	}
-	store := func(caps []post.Cap) (err error) {
-		var as post.Group
-		as, err = c.api.Store.Arrange(c.Context(), g.ID, to, at, caps, c.who())
-		if errors.Is(err, post.ErrState) {
-			if locked := lockedAs(&as); locked != "" {
+// arrange gives a group the status and the time that want says, within the account's
+// plan (CONTRACT §4.3). Where somebody else changes it meanwhile, want is asked again,
+// of the group as it is by then: a post that was paused would go out, and one that was
+// scheduled would not.
+func (c *call) arrange(g *post.Group, want wanted) error {
+	for {
+		to, at, err := want(g)
+		if err != nil {
+			return err
+		}
+		if locked := lockedAs(g); locked != "" {
+			return errLocked(locked)
+		}
+		was := *g
+		err = c.place(&was, to, at, func(at time.Time, caps []post.Cap) error {
+			as, err := c.api.Store.Arrange(c.Context(), was.ID, &was, to, at, caps, c.who())
+			if locked := lockedAs(&as); errors.Is(err, post.ErrState) && locked != "" {
 				return errLocked(locked)
 			}
-		}
-		if errors.Is(err, post.ErrNotFound) {
+			if err == nil {
+				*g = as
+			}
+			return err
+		})
+		switch {
+		case errors.Is(err, post.ErrNotFound):
 			return errNotFound(textNoGroup)
+		case !errors.Is(err, post.ErrConflict):
+			return err
 		}
-		*g = as
-		return err
+		again, err := c.group(was.ID)
+		if err != nil {
+			return err
+		}
+		*g = again
 	}
+}
+
+// wanted says which status and time a group is to have: the zero time keeps its own.
+type wanted func(*post.Group) (post.Status, time.Time, error)
+
+// place finds when a group that is given a status and a time goes out, and has do
+// store it there, under the caps of the account's plan when it is scheduled.
+func (c *call) place(g *post.Group, to post.Status, at time.Time, do func(at time.Time, caps []post.Cap) error) error {
 	if to != post.StatusScheduled {
 		if !at.IsZero() {
 			at = notPast(at, c.now)
 		}
-		err := store(nil)
-		return *g, err
+		return do(at, nil)
 	}
 	if at.IsZero() {
 		at = g.Slot()
 	}
 	if at = notPast(at, c.now); at.Equal(g.Slot()) && g.Status() == post.StatusScheduled {
-		err := store(nil) // nothing moves, so nothing is asked of the plan
-		return *g, err
+		return do(at, nil) // nothing moves, so nothing is asked of the plan
 	}
-	was := *g
-	conns := connectionsOf(&was)
-	err := c.spaced(conns, at, &was, func(free time.Time) error {
-		at = free
-		return c.withRoom(conns, at, &was, store)
+	conns := connectionsOf(g)
+	return c.spaced(conns, at, g, func(free time.Time) error {
+		return c.withRoom(conns, free, g, func(caps []post.Cap) error { return do(free, caps) })
 	})
-	return *g, err
 }
 
 // lockedAs returns the status that keeps a group from being changed, "" when it

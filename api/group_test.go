@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postroom/postroom/api"
 	"github.com/postroom/postroom/post"
 )
 
@@ -441,4 +443,58 @@ func TestPostsThatComeAtOnceAreKeptApart(t *testing.T) {
 	if err != nil || len(at) != 20 {
 		t.Errorf("20 posts at %d times, %v", len(at), err)
 	}
+}
+
+// A meddled is a store in which somebody else is faster, once, than the next call of
+// Arrange.
+type meddled struct {
+	api.Store
+	first func()
+}
+
+func (m *meddled) Arrange(ctx context.Context, id post.ID, was *post.Group, to post.Status, at time.Time, caps []post.Cap, who string) (post.Group, error) {
+	if first := m.first; first != nil {
+		m.first = nil
+		first()
+	}
+	return m.Store.Arrange(ctx, id, was, to, at, caps, who)
+}
+
+// Two clients that change one post at the same time are answered as if one had come
+// after the other: what was paused stays so, and what was scheduled.
+func TestAChangeUndoesNoneThatCameMeanwhile(t *testing.T) {
+	t.Parallel()
+	const first, second = "2026-03-03T09:00:00.000Z", "2026-03-04T09:00:00.000Z"
+	const update, reschedule, drafts = "PUT /update-post/", "POST /bulk/reschedule ", "POST /bulk/schedule-drafts "
+	for _, c := range []struct{ name, made, meanwhile, call, body, status, at string }{
+		{"moved while it is paused", first, `{"status":"draft"}`, update, `{"scheduledTime":"` + second + `"}`, "draft", second},
+		{"moved while it is scheduled", "", `{"status":"scheduled","scheduledTime":"` + first + `"}`, update, `{"scheduledTime":"` + second + `"}`, "scheduled", second},
+		{"scheduled while it is moved", first, `{"scheduledTime":"` + second + `"}`, update, `{"status":"scheduled"}`, "scheduled", second},
+		{"paused while it is moved", first, `{"scheduledTime":"` + second + `"}`, update, `{"status":"draft"}`, "draft", second},
+		{"shifted while it is moved", first, `{"scheduledTime":"2026-03-04T08:00:00Z"}`, reschedule, `"shiftMinutes":60`, "scheduled", second},
+		{"shifted while it is paused", first, `{"status":"draft"}`, reschedule, `"shiftMinutes":1440`, "draft", second},
+		{"a draft no more", "", `{"status":"scheduled","scheduledTime":"` + first + `"}`, drafts, `"startTime":"` + second + `"`, "scheduled", first},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t)
+			id := d.create(`{"content":"x","platforms":["mastodon-1"],"scheduledTime":"` + c.made + `"}`)
+			d.api.Store = &meddled{d.api.Store, func() { d.do("PUT", "/update-post/"+id, c.meanwhile).ok() }}
+			method, path, _ := strings.Cut(c.call, " ")
+			if c.call == update {
+				d.do(method, path+id, c.body).ok()
+			} else {
+				d.do(method, strings.TrimSpace(path), `{"ids":["`+id+`"],`+c.body+`}`).ok()
+			}
+			var got struct{ Status, ScheduledTime string }
+			d.do("GET", "/get-post/"+id, "").ok().into(&got)
+			if got.Status != c.status || got.ScheduledTime != c.at {
+				t.Errorf("it is %s for %s, want %s for %s", got.Status, got.ScheduledTime, c.status, c.at)
+			}
+		})
+	}
+	d := newDesk(t)
+	id := d.create(`{"content":"x","platforms":["mastodon-1"],"scheduledTime":"` + first + `"}`)
+	d.api.Store = &meddled{d.api.Store, func() { d.do("DELETE", "/delete-post/"+id, "").ok() }}
+	d.do("PUT", "/update-post/"+id, `{"status":"scheduled"}`).wantError(404, "Post group not found")
 }

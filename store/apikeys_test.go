@@ -118,16 +118,22 @@ func TestArrangeChangesOnlyWhatWaitsWhole(t *testing.T) {
 	if err := r.Create(ctx, g, nil, ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Arrange(ctx, g.ID, post.StatusScheduled, time.Time{}, nil, ""); !errors.Is(err, post.ErrState) {
+	if _, err := r.Arrange(ctx, g.ID, nil, post.StatusScheduled, time.Time{}, nil, ""); !errors.Is(err, post.ErrState) {
 		t.Errorf("scheduled without a time: %v", err)
 	}
 	at := start.Add(time.Hour + 250*time.Millisecond)
-	got, err := r.Arrange(ctx, g.ID, post.StatusScheduled, at, nil, "")
+	got, err := r.Arrange(ctx, g.ID, nil, post.StatusScheduled, at, nil, "")
 	if err != nil || !got.RequestedAt.Equal(at) || !got.Posts[1].DueAt.Equal(start.Add(time.Hour+time.Second)) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	if got, err = r.Group(ctx, g.ID); err != nil || !got.RequestedAt.Equal(at) {
 		t.Errorf("stored %s, %v", got.RequestedAt, err)
+	}
+	if as, err := r.Arrange(ctx, g.ID, g, post.StatusDraft, time.Time{}, nil, ""); !errors.Is(err, post.ErrConflict) || as.Posts[0].Status != post.StatusScheduled {
+		t.Errorf("read before it was scheduled: %+v, %v", as, err)
+	}
+	if _, err := r.Arrange(ctx, g.ID, &got, post.StatusScheduled, at, nil, ""); err != nil {
+		t.Errorf("read as it is: %v", err)
 	}
 	r.forward(2 * time.Hour)
 	leases, err := r.Acquire(ctx, time.Minute, 1)
@@ -137,7 +143,7 @@ func TestArrangeChangesOnlyWhatWaitsWhole(t *testing.T) {
 	if n, err := r.Next(ctx, leases[0], nil, 0); err != nil || !n.OK {
 		t.Fatal(n, err)
 	}
-	as, err := r.Arrange(ctx, g.ID, post.StatusDraft, time.Time{}, nil, "")
+	as, err := r.Arrange(ctx, g.ID, nil, post.StatusDraft, time.Time{}, nil, "")
 	if !errors.Is(err, post.ErrState) || as.ID != g.ID {
 		t.Errorf("a group that is being sent: %v", err)
 	}

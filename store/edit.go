@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -198,9 +199,11 @@ func (s *Store) Approve(ctx context.Context, id post.ID, at time.Time, caps []po
 // Arrange gives all posts of a group a status, draft or scheduled, and the time
 // at, which scheduled posts must have; zero keeps what it has. The posts keep their
 // distances. It is what the API does to a group: only one whose posts all still wait
-// can be changed. The group is returned as it stands, with an error that wraps
-// post.ErrState too.
-func (s *Store) Arrange(ctx context.Context, id post.ID, to post.Status, at time.Time, caps []post.Cap, who string) (post.Group, error) {
+// can be changed. was is the group as its caller read it before saying so, nil when
+// that does not matter: where its posts have another status or time by now, nothing
+// changes and the error wraps post.ErrConflict. The group is returned as it stands,
+// with an error that wraps post.ErrState too.
+func (s *Store) Arrange(ctx context.Context, id post.ID, was *post.Group, to post.Status, at time.Time, caps []post.Cap, who string) (post.Group, error) {
 	var as post.Group
 	event := post.LogEntry{Event: "status_changed", Error: post.LogDraftKept, Who: who}
 	if to == post.StatusScheduled {
@@ -212,6 +215,9 @@ func (s *Store) Arrange(ctx context.Context, id post.ID, to post.Status, at time
 			if st := old.Posts[i].Status; !st.Editable() && st != post.StatusCancelled {
 				return false, fmt.Errorf("post %s on %s is %s: %w", old.Posts[i].ID, old.Posts[i].Connection, st, post.ErrState)
 			}
+		}
+		if was != nil && !stands(old, was) {
+			return false, fmt.Errorf("group %s: %w", old.ID, post.ErrConflict)
 		}
 		if !p.Status.Editable() {
 			return false, nil
@@ -234,6 +240,13 @@ func (s *Store) Arrange(ctx context.Context, id post.ID, to post.Status, at time
 		return as, err
 	}
 	return g, nil
+}
+
+// stands reports whether a group's posts have the statuses and times that they had.
+func stands(g, was *post.Group) bool {
+	return g.ScheduledAt.Equal(was.ScheduledAt) && slices.EqualFunc(g.Posts, was.Posts, func(p, before post.Post) bool {
+		return p.Status == before.Status && p.DueAt.Equal(before.DueAt) && p.SlotAt.Equal(before.SlotAt)
+	})
 }
 
 // Delete takes a group away from the API, and takes back what of it was not sent.

@@ -551,7 +551,7 @@ func (m *model) arrange(t *rapid.T) {
 	id, posts := m.drawGroupOf(t)
 	at := m.drawTime(t)
 	to := rapid.SampledFrom([]post.Status{post.StatusDraft, post.StatusScheduled}).Draw(t, "status")
-	g, err := m.s.Arrange(m.ctx(), id, to, at, nil, "me")
+	g, err := m.s.Arrange(m.ctx(), id, nil, to, at, nil, "me")
 	waits := slices.ContainsFunc(posts, func(p *modelPost) bool { return p.status.Editable() })
 	out := slices.ContainsFunc(posts, func(p *modelPost) bool { return !p.status.Editable() && p.status != post.StatusCancelled })
 	if !m.want(waits && !out, err) {

@@ -110,7 +110,7 @@ func TestListTellsWhatIsStored(t *testing.T) {
 			ids = append(ids, g.ID)
 		case n < 6:
 			what += " arrange"
-			_, _ = r.Arrange(ctx, ids[rnd.IntN(len(ids))], post.StatusScheduled, r.clock.now().Add(time.Hour), nil, "") // it may be over
+			_, _ = r.Arrange(ctx, ids[rnd.IntN(len(ids))], nil, post.StatusScheduled, r.clock.now().Add(time.Hour), nil, "") // it may be over
 		case n < 7:
 			what += " delete"
 			_, _ = r.Delete(ctx, ids[rnd.IntN(len(ids))], "")

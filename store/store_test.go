@@ -898,7 +898,7 @@ func TestAGroupThatMovesKeepsItsDistances(t *testing.T) {
 		t.Errorf("moved to %s: %s and %s, want %s and half an hour later", got.ScheduledAt, got.Posts[0].DueAt, got.Posts[1].DueAt, at)
 	}
 	at = at.Add(time.Hour)
-	got = must[post.Group](t)(r.Arrange(t.Context(), g.ID, post.StatusScheduled, at, nil, "me"))
+	got = must[post.Group](t)(r.Arrange(t.Context(), g.ID, nil, post.StatusScheduled, at, nil, "me"))
 	if !got.ScheduledAt.Equal(at) || !got.Posts[0].DueAt.Equal(at) || !got.Posts[1].DueAt.Equal(at.Add(30*time.Minute)) || !got.Posts[1].SlotAt.Equal(got.Posts[1].DueAt) {
 		t.Errorf("arranged for %s: %s and %s, want %s and half an hour later", got.ScheduledAt, got.Posts[0].DueAt, got.Posts[1].DueAt, at)
 	}

@@ -82,15 +82,15 @@ func TestAWebhookHearsWhatBecomesOfEachPost(t *testing.T) {
 		{"a draft says nothing", func(r *testRoom) error { create(r, time.Time{}); return nil }, nil},
 		{"each post of a scheduled group", func(r *testRoom) error { create(r, start.Add(time.Hour)); return nil }, []string{s, s}},
 		{"a draft that is scheduled", func(r *testRoom) error {
-			_, err := r.Arrange(ctx, create(r, time.Time{}).ID, post.StatusScheduled, start.Add(time.Hour), nil, "")
+			_, err := r.Arrange(ctx, create(r, time.Time{}).ID, nil, post.StatusScheduled, start.Add(time.Hour), nil, "")
 			return err
 		}, []string{s, s}},
 		{"a new time", func(r *testRoom) error {
-			_, err := r.Arrange(ctx, create(r, start.Add(time.Hour)).ID, post.StatusScheduled, start.Add(2*time.Hour), nil, "")
+			_, err := r.Arrange(ctx, create(r, start.Add(time.Hour)).ID, nil, post.StatusScheduled, start.Add(2*time.Hour), nil, "")
 			return err
 		}, []string{s, s, s, s}},
 		{"a pause says nothing", func(r *testRoom) error {
-			_, err := r.Arrange(ctx, create(r, start.Add(time.Hour)).ID, post.StatusDraft, time.Time{}, nil, "")
+			_, err := r.Arrange(ctx, create(r, start.Add(time.Hour)).ID, nil, post.StatusDraft, time.Time{}, nil, "")
 			return err
 		}, []string{s, s}},
 		{"a deleted group says nothing", func(r *testRoom) error {
