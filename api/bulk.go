@@ -37,6 +37,9 @@ type bulkResult struct {
 // mostBulk is how many groups one request may change.
 const mostBulk = 1000
 
+// bulkWait is how long the changes of one request may take until they are answered.
+const bulkWait = 10 * time.Minute
+
 // meant reads which groups a bulk request means, by ids or by a filter of the
 // names of list-posts, in the order of their times.
 //
@@ -154,6 +157,10 @@ func (f fields) minutes(name string, least int) (time.Duration, bool, error) {
 // each changes groups one by one; one that cannot be changed does not stop the
 // others.
 func (c *call) each(dry bool, groups []post.Group, change func(i int, g *post.Group) (bulkResult, error)) (bulkBody, error) {
+	// Each change is on disk before the next one, and on a slow one all of them may take
+	// longer than what the server allows for other requests. Whoever gets no answer asks
+	// again, and a shift is then made twice.
+	_ = http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(bulkWait))
 	body := bulkBody{Success: true, DryRun: dry, Matched: len(groups), Results: make([]bulkResult, 0, len(groups))}
 	for i := range groups {
 		if err := c.Context().Err(); err != nil {

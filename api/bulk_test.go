@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -115,6 +116,54 @@ func TestADryRunSaysWhereAPostGoes(t *testing.T) {
 		if b := d.bulk("reschedule", `{"ids":["`+id+`"],"shiftMinutes":0,"dry_run":`+dry+`}`); b.Changed != 1 {
 			t.Errorf("nothing moves, dry %s: %+v", dry, b)
 		}
+	}
+}
+
+// A deadlined is a response that is told until when it may be written.
+type deadlined struct {
+	*httptest.ResponseRecorder
+	until time.Time
+}
+
+func (d *deadlined) SetWriteDeadline(at time.Time) error {
+	d.until = at
+	return nil
+}
+
+func (d *desk) deadlined(method, path, body string) *deadlined {
+	d.Helper()
+	r := httptest.NewRequestWithContext(d.Context(), method, api.Prefix+path, strings.NewReader(body))
+	r.Header.Set("x-api-key", d.key)
+	w := &deadlined{ResponseRecorder: httptest.NewRecorder()}
+	d.api.ServeHTTP(w, r)
+	return w
+}
+
+// On a slow disk the server's deadline for other requests passed while a thousand posts
+// were shifted: the answer was lost, and whoever asked again shifted them twice.
+func TestABulkChangeIsAnsweredHoweverSlowTheDisk(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	id := d.create(`{"content":"x","platforms":["mastodon-1"],"scheduledTime":"2026-03-10T09:00:00Z"}`)
+	w := d.deadlined("POST", "/bulk/reschedule", `{"ids":["`+id+`"],"shiftMinutes":5}`)
+	if left := time.Until(w.until); w.Code != 200 || left < 5*time.Minute {
+		t.Errorf("answered %d, and there are %s to write it", w.Code, left)
+	}
+}
+
+func TestTheResultsOfALargeImportMayTakeTheirTime(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.takes(func(_ string, j *post.Job) error {
+		j.Report = filepath.Join(t.TempDir(), "week.csv.report.csv")
+		return os.WriteFile(j.Report, []byte("content\nx\n"), 0o600)
+	})
+	var j job
+	d.do("POST", "/bulk/import", "content\nx\n").into(&j)
+	d.run()
+	w := d.deadlined("GET", "/bulk/jobs/"+j.Job.ID+"/results.csv", "")
+	if left := time.Until(w.until); w.Code != 200 || w.Body.String() != "content\nx\n" || left < 5*time.Minute {
+		t.Errorf("answered %d %q, and there are %s to write it", w.Code, w.Body, left)
 	}
 }
 

@@ -25,7 +25,7 @@ import (
 
 const (
 	defaultUpload = 64 << 20
-	uploadWait    = 10 * time.Minute // for the whole of an upload
+	uploadWait    = 10 * time.Minute // for the whole of an upload, or of its results
 	mostProblems  = 200              // in an answer
 	mostRowBytes  = 64 << 20         // of rows as JSON, which are read into memory
 	mostCells     = 8 << 20          // of the table that they make
@@ -313,6 +313,7 @@ func (a *API) jobResults(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	_ = http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(uploadWait)) // it may be as long as what was uploaded
 	return file{f, "text/csv; charset=utf-8"}, nil
 }
 
