@@ -392,6 +392,8 @@ func (m *maker) badTime(col field, text string, err error) {
 	switch {
 	case errors.Is(err, errAmbiguous):
 		hint = "write 2026-03-01T09:00, or set date_order to dmy or mdy in the config or a defaults.yaml"
+	case errors.Is(err, errSpan):
+		hint = "write the time at which it is to go out; one with an offset as 2026-03-01T09:00-10:00"
 	case errors.Is(err, errTwoZones):
 		hint = "remove the Z or the offset"
 	case excelError[text]:

@@ -57,6 +57,7 @@ var (
 	errYear      = errors.New("a year from 1970 to 2105")
 	errTwoZones  = errors.New("one zone: both an offset and a Z are given")
 	errOffset    = errors.New("an offset between -14:00 and +14:00")
+	errSpan      = errors.New("one time: this can be read as a span from one to another")
 	errZone      = errors.New("a zone like Europe/Berlin, +01:00 or Z: abbreviations mean different zones in different places")
 )
 
@@ -99,8 +100,13 @@ func parseWhen(s string, order dateOrder) (wall, error) {
 	if err != nil {
 		return w, err
 	}
-	if rest = joint.ReplaceAllString(rest, ""); rest == "" {
+	between := joint.FindString(rest)
+	rest = rest[len(between):]
+	switch {
+	case rest == "":
 		return w, w.check()
+	case strings.ContainsAny(between, "-–") && dateNumeric.MatchString(rest):
+		return w, errSpan // 01.03.27 - 05.03.27
 	}
 	if err := parseClock(&w, rest); err != nil {
 		return w, err
@@ -126,6 +132,9 @@ func parseISO(s string) (w wall, ok bool) {
 	}
 	w = wall{year: n(0, 4), month: n(5, 7), day: n(8, 10), hour: n(11, 13), minute: n(14, 16), clock: true}
 	rest := s[16:]
+	if s[10] == ' ' && w.spans(rest) {
+		return w, false
+	}
 	if len(rest) >= 3 && rest[0] == ':' {
 		w.second = n(17, 19)
 		rest = rest[3:]
@@ -249,10 +258,24 @@ func parseClock(w *wall, s string) error {
 	if part(5) != "" {
 		end = m[10]
 	}
-	if rest := strings.TrimSpace(s[min(end, len(s)):]); rest != "" {
-		return w.setZone(rest)
+	rest := strings.TrimSpace(s[min(end, len(s)):])
+	switch {
+	case rest == "":
+		return nil
+	case part(3) == "" && w.spans(rest):
+		return errSpan
 	}
-	return nil
+	return w.setZone(rest)
+}
+
+// spanEnd is what may be the end of a span as well as an offset.
+var spanEnd = regexp.MustCompile(`^-(\d{1,2})(?::(\d{2}))?$`)
+
+// spans reports whether what follows a time of day without seconds is as likely
+// the end of a span: 09:00-10:00, but not 09:00-05:00.
+func (w *wall) spans(rest string) bool {
+	m := spanEnd.FindStringSubmatch(strings.TrimSpace(rest))
+	return m != nil && atoi(m[1])*60+atoi(m[2]) > w.hour*60+w.minute
 }
 
 // setZone reads Z, an offset or the name of a zone.
