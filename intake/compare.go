@@ -79,7 +79,7 @@ func (j *job) compare(ctx context.Context) error {
 	j.settled, j.replace, j.gone, j.cancel, j.freed, j.dropped = nil, nil, nil, nil, nil, 0
 	j.removed, j.waiting, j.earlier = 0, 0, 0
 	j.uploads = nil
-	j.behind = map[string]bool{}
+	j.behind, j.kept = map[string]bool{}, false
 	account, lineage := j.req.Account.ID, j.req.Place.Lineage
 	prev, found, err := j.in.store.LatestImport(ctx, account, lineage)
 	if err != nil {
@@ -306,11 +306,14 @@ const (
 
 // findRemoved lists the rows of the previous revision that this one lacks.
 func (j *job) findRemoved(ctx context.Context, keys []uint64, loose []settledRow) error {
-	missing, err := j.missing(ctx, keys)
+	missing, older, err := j.missing(ctx, keys)
 	if err != nil {
 		return err
 	}
-	gone := make(map[post.ID]bool, len(missing)+len(loose))
+	gone := make(map[post.ID]bool, len(missing)+len(older)+len(loose))
+	for _, m := range older {
+		gone[m.Group] = false
+	}
 	for _, m := range missing {
 		gone[m.Group] = true
 	}

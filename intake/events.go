@@ -192,14 +192,18 @@ func (r revision) before(o revision) bool {
 // goneEvents deals with what earlier revisions of the calendar brought and this
 // one has no more. Instances of a series that is still there were taken out or
 // moved: they are cancelled. Events that are gone altogether are cancelled only
-// where the folder says so.
+// where the folder says so. gone is false of what an earlier revision than the one
+// before brought, and was left waiting since: it counts where its event is back.
 func (j *job) goneEvents(ctx context.Context, gone map[post.ID]bool) error {
 	horizon := j.req.Now.Add(cmp.Or(j.as.Calendar.Horizon, calendar.DefaultHorizon))
 	var absent []post.Group
 	live := map[string][]post.Group{}
 	j.lost = map[string]post.ID{}
-	for id := range gone {
+	for id, before := range gone {
 		g, err := j.in.store.Group(ctx, id)
+		if !before && errors.Is(err, post.ErrNotFound) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -208,14 +212,18 @@ func (j *job) goneEvents(ctx context.Context, gone map[post.ID]bool) error {
 		switch f := fate(&g); {
 		case f == fateLive || f == fateInDoubt:
 			live[uid] = append(live[uid], g)
-		case f != fateEditable || !j.cal.Complete() || g.RequestedAt.Before(j.req.Now):
+		case f != fateEditable || g.RequestedAt.Before(j.req.Now):
+		case !j.cal.Complete():
+			j.kept = true
 		case known && whole && !j.behind[uid] && (!series || g.RequestedAt.Before(horizon)):
 			j.cancel = append(j.cancel, id)
 			j.free(&g)
 			j.dropped++
 			j.lost[uid] = id
-		case !known && !j.req.Place.Part:
+		case !known && !j.req.Place.Part && before:
 			absent = append(absent, g)
+		default:
+			j.kept = true
 		}
 	}
 	j.removed, j.waiting = len(absent), len(absent)
@@ -229,6 +237,8 @@ func (j *job) goneEvents(ctx context.Context, gone map[post.ID]bool) error {
 			j.cancel = append(j.cancel, absent[i].ID)
 			j.free(&absent[i])
 		}
+	} else if len(absent) > 0 {
+		j.kept = true
 	}
 	j.settleRevoked()
 	j.keepApart(live)
@@ -448,37 +458,44 @@ func (j *job) news() bool {
 	return len(j.cancel) > 0 || len(j.replace) > 0
 }
 
-// mostSpared is how many revisions in a row are looked behind that had mistakes.
+// mostSpared is how many revisions in a row are looked behind that had mistakes, or
+// left something waiting.
 const mostSpared = 20
 
 // missing lists the groups whose row this file lacks: of the revision before, and
 // of those before it that it only continued, or whose removed rows it left alone for a
-// mistake that it had. It counts the rows of what this file stands in for.
-func (j *job) missing(ctx context.Context, keys []uint64) ([]post.Match, error) {
-	var out []post.Match
-	spared := 0
+// mistake that it had. older are those of a calendar that earlier revisions than these
+// brought, and each since left waiting. It counts the rows of what this file stands in
+// for.
+func (j *job) missing(ctx context.Context, keys []uint64) (out, older []post.Match, err error) {
+	spared, beyond := 0, false
 	for imp := j.prev; ; {
 		ms, err := j.in.store.MissingKeys(ctx, imp.ID, keys)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		out = append(out, ms...)
+		if beyond {
+			older = append(older, ms...)
+		} else {
+			out = append(out, ms...)
+		}
 		if !imp.Undone && spared == 0 {
 			j.earlier += imp.Counts.Rows
 		}
 		var as readAs
 		if json.Unmarshal(imp.Options, &as) != nil || imp.Previous.IsZero() {
-			return out, nil
+			return out, older, nil
 		}
 		if !as.Part && !imp.Undone {
-			if spared++; !as.Spared || spared > mostSpared {
-				return out, nil
+			beyond = beyond || !as.Spared
+			if spared++; beyond && !as.Kept || spared > mostSpared {
+				return out, older, nil
 			}
 		}
 		if imp, err = j.in.store.Import(ctx, imp.Previous); errors.Is(err, fs.ErrNotExist) || errors.Is(err, post.ErrNotFound) {
-			return out, nil
+			return out, older, nil
 		} else if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 }

@@ -212,6 +212,47 @@ func TestASeriesThatIsCutOrMovedLosesWhatItLacks(t *testing.T) {
 	d.wantWaiting()
 }
 
+// What a revision left alone of a series is not forgotten: the next one that has the
+// series at other times posts it at these only.
+func TestP2_ASeriesThatWasLeftAloneIsNotPostedTwiceOnceItMoves(t *testing.T) {
+	t.Parallel()
+	series := func(at string, more ...string) string {
+		return vevent("s", at, "weekly", append(more, "RRULE:FREQ=WEEKLY;COUNT=3")...)
+	}
+	other := vevent("o", "20260401T090000Z", "other")
+	older := ics(other, series("20260303T120000Z", "SEQUENCE:0"))
+	mistaken := ics(other, series("20260303T120000Z", "SEQUENCE:2", "CATEGORIES:Twiter"))
+	for name, between := range map[string][]string{
+		"older":              {older},
+		"older twice":        {older, strings.Replace(older, "T12", "T13", 1)},
+		"a mistake":          {mistaken},
+		"a rule is none":     {ics(other, series("20260303T120000Z", "RRULE:FREQ=OFTEN"))},
+		"gone":               {ics(other)},
+		"gone, twice":        {ics(other), ics(other, "UID:dentist\nDTSTART:20260401T090000Z")},
+		"gone, then mistake": {ics(other), mistaken},
+		"cut off":            {strings.TrimSuffix(ics(other, series("20260303T120000Z")), "END:VEVENT\r\nEND:VCALENDAR\r\n")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t)
+			d.take("team.ics", ics(other, series("20260303T090000Z", "SEQUENCE:1")), post.Counts{Rows: 4, Accepted: 4})
+			for _, text := range between {
+				res, err := d.intake.Import(t.Context(), d.request("team.ics", text))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if n := res.Import.Counts; n.Accepted+n.Cancelled > 0 {
+					t.Errorf("it was not left alone: %+v", n)
+				}
+				d.wantWaiting("03-03T09:00 weekly", "03-10T09:00 weekly", "03-17T09:00 weekly", "04-01T09:00 other")
+			}
+			moved := ics(other, series("20260303T100000Z", "SEQUENCE:3"))
+			d.take("team.ics", moved, post.Counts{Rows: 4, Accepted: 3, Unchanged: 1, Cancelled: 3})
+			d.wantWaiting("03-03T10:00 weekly", "03-10T10:00 weekly", "03-17T10:00 weekly", "04-01T09:00 other")
+		})
+	}
+}
+
 func TestP2_AMovedSeriesDoesNotPostItsLastWordsAgain(t *testing.T) {
 	d := newDesk(t)
 	d.take("team.ics", ics(vevent("s", "20260302T090000Z", "daily", "RRULE:FREQ=DAILY;COUNT=3")), post.Counts{Rows: 3, Accepted: 3})

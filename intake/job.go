@@ -35,6 +35,7 @@ type job struct {
 	behind    map[string]bool    // by UID: the file has an older revision than the store
 	lost      map[string]post.ID // by UID: a group of those dropped
 	dropped   int                // instances of series that are no more
+	kept      bool               // some of what the file lacks or could not read is left waiting
 	extends   *post.Import       // the import whose series are laid out further
 	told      map[string]bool    // by UID: a message has told of it since that came
 

@@ -26,6 +26,7 @@ type readAs struct {
 	RepeatDays  int                 `json:"repeat_days,omitempty"` // how far the plan lets rows that repeat be laid out; 0 for no limit of its own
 	Part        bool                `json:"part,omitempty"`        // it continued the revisions before it
 	Spared      bool                `json:"spared,omitempty"`      // for a mistake in it, nothing was cancelled of what it lacked
+	Kept        bool                `json:"kept,omitempty"`        // a calendar's posts that it lacked or could not read were left waiting
 	Message     bool                `json:"message,omitempty"`     // it told of some events of its calendar
 	Calendar    Calendar            `json:"calendar,omitzero"`
 	Series      bool                `json:"series,omitempty"` // it has series, to be laid out further

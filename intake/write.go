@@ -44,7 +44,9 @@ func (j *job) write(ctx context.Context) (res Result, err error) {
 	}}
 	if j.extends == nil {
 		j.as.Spared = j.req.CancelRemoved && j.waiting > 0 && j.mistaken()
+		j.as.Kept = false
 	}
+	j.as.Kept = j.as.Kept || j.kept
 	if w.imp.Options, err = json.Marshal(&j.as); err != nil {
 		return Result{}, err
 	}
