@@ -329,8 +329,11 @@ func (f *File) give(b *budget) { f.steps += max(0, b.steps) }
 // copyMark is what programs add to the name of a file that is there already.
 var copyMark = regexp.MustCompile(`(?i)(?:[ _-]*(?:\(\d+\)|copy|kopie|\d{4}-?\d{2}-?\d{2}(?:[T_-]?\d{4,6})?))+$`)
 
+// version finds what changes in the name of a program when that is brought up to date.
+var version = regexp.MustCompile(`[^\s/]*\d[^\s/]*`)
+
 // ID names the calendar, the same for each export of it: by its UID (RFC 7986),
-// X-WR-RELCALID, its program and its name, or the file's name.
+// X-WR-RELCALID, its program in whatever version and its name, or the file's name.
 func (f *File) ID() string {
 	c := f.cals[0]
 	switch {
@@ -340,7 +343,7 @@ func (f *File) ID() string {
 		return "id:" + c.props["X-WR-RELCALID"]
 	}
 	if name := c.Name(); name != "" {
-		return "name:" + c.props["PRODID"] + ":" + name
+		return "name:" + version.ReplaceAllString(c.props["PRODID"], "") + ":" + name
 	}
 	stem := strings.TrimSuffix(f.opt.Name, path.Ext(f.opt.Name))
 	return "file:" + strings.ToLower(copyMark.ReplaceAllString(stem, ""))

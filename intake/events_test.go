@@ -117,6 +117,27 @@ func TestP9_TheSameCalendarAgainChangesNothing(t *testing.T) {
 	d.wantWaiting(was...)
 }
 
+// Programs write their version beside their name, and it changes with each update.
+func TestP2_ACalendarOfAnUpdatedProgramIsARevision(t *testing.T) {
+	t.Parallel()
+	for _, programs := range [][2]string{
+		{"-//Apple Inc.//macOS 14.2//EN", "-//Apple Inc.//macOS 15.0.1//EN"},
+		{"-//IDN nextcloud.com//Calendar app 4.5.2//EN", "-//IDN nextcloud.com//Calendar app 5.0.0-rc.1//EN"},
+		{"-//CyrusIMAP.org/Cyrus 3.9.0-alpha0-108-g1a2b-fm-20250101.001//EN", "-//CyrusIMAP.org/Cyrus 3.13.0-alpha0-9-gff00-fm-20260101.002//EN"},
+		{"-//Microsoft Corporation//Outlook 14.0 MIMEDIR//EN", "-//Microsoft Corporation//Outlook 16.0 MIMEDIR//EN"},
+		{"Microsoft Exchange Server 2010", "Microsoft Exchange Server 2019"},
+	} {
+		d := newDesk(t)
+		by := func(n int, event string) string { return strings.Replace(ics(event), "-//test//EN", programs[n], 1) }
+		d.take("team.ics", by(0, vevent("1", "20260303T090000Z", "one")), post.Counts{Rows: 1, Accepted: 1})
+		d.take("team.ics", by(1, vevent("1", "20260304T090000Z", "one")), post.Counts{Rows: 1, Accepted: 1, Updated: 1})
+		d.wantWaiting("03-04T09:00 one")
+		// Another program has a calendar of its own under that name.
+		d.take("team.ics", ics(vevent("1", "20260305T090000Z", "another")), post.Counts{Rows: 1, Accepted: 1})
+		d.wantWaiting("03-04T09:00 one", "03-05T09:00 another")
+	}
+}
+
 func TestARevisedEventIsUpdatedWhileItWaits(t *testing.T) {
 	d := newDesk(t)
 	d.take("team.ics", ics(vevent("1", "20260303T090000Z", "one"), vevent("2", "20260304T090000Z", "two")), post.Counts{Rows: 2, Accepted: 2})
