@@ -304,14 +304,12 @@ func (m *maker) when() {
 	switch date, clock := tidy(m.in.Date), tidy(m.in.Clock); {
 	case m.in.Year != "" || m.in.Month != "" || m.in.Day != "":
 		text, col = fmt.Sprintf("%s-%s-%s %s:%02s", tidy(m.in.Year), tidy(m.in.Month), tidy(m.in.Day), tidy(m.in.Hour), tidy(m.in.Minute)), fieldYear
-	case date != "" && text != "" && clock == "":
-		// A column named scheduled_time beside one for the date may hold the
-		// clock alone.
-		if w, err := m.parse(text, m.row.Column(string(col))-1); err != nil || !w.clock {
-			text, col = date+" "+text, fieldDate
-		}
 	case date != "" || clock != "":
-		text, col = strings.TrimSpace(date+" "+clock), fieldDate
+		var one bool
+		if text, col, one = m.timeOf(text, date, clock); !one {
+			m.wrong(fieldWhen, "TWO_TIMES", text, "one time: the row gives two that differ", "empty the one that is not meant, or give its column a name that means something else")
+			return
+		}
 	}
 	if text == "" {
 		return
@@ -356,6 +354,35 @@ func (m *maker) when() {
 	if !m.opt.Today.IsZero() && d.At.Sub(m.opt.Today) > farAhead {
 		m.warn(col, "FAR_AHEAD", text, "a date within two years", "check the year, and the order of day and month")
 	}
+}
+
+// timeOf puts together the time of a row that has it in one cell, in a cell for the
+// date with one for the time, or in both; text is what it says, and one is false
+// where both say something else.
+func (m *maker) timeOf(whole, date, clock string) (text string, col field, one bool) {
+	parts := strings.TrimSpace(date + " " + clock)
+	if whole == "" {
+		return parts, fieldDate, true
+	}
+	column := func(f field) int { return m.row.Column(string(f)) - 1 }
+	at, err := m.parse(whole, column(fieldWhen))
+	switch {
+	case err != nil && clock == "":
+		return date + " " + whole, fieldDate, true // it may hold the clock alone
+	case errors.Is(err, errNoDate):
+		return parts, fieldDate, true
+	case err != nil || !at.clock && clock == "":
+		return whole, fieldWhen, true
+	case !at.clock:
+		whole += " " + clock
+		if at, err = m.parse(whole, column(fieldWhen)); err != nil {
+			return whole, fieldWhen, true
+		}
+	}
+	if other, err := m.parse(parts, column(fieldDate)); err == nil && !surelyWhen(m.header[column(fieldWhen)]) && !at.agrees(other, m.opt.Zone) {
+		return whole + " / " + parts, fieldWhen, false
+	}
+	return whole, fieldWhen, true
 }
 
 func (m *maker) parse(text string, col int) (wall, error) {

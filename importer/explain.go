@@ -141,7 +141,7 @@ func (f *File) explain(i int) ExplainedColumn {
 	}
 	switch name := strings.TrimSpace(f.header[i]); {
 	case f.isTwin(i):
-		out.How = "another column of this name was taken"
+		out.How = "another column was taken for it"
 	case c.field == fieldUnknown:
 		out.Meaning = "unknown"
 		return out
@@ -175,7 +175,7 @@ func (f *File) explain(i int) ExplainedColumn {
 }
 
 func (f *File) isTwin(i int) bool {
-	return slices.ContainsFunc(f.twins, func(t [2]int) bool { return t[1] == i })
+	return slices.ContainsFunc(f.twins, func(t twin) bool { return t.left == i })
 }
 
 // sample gathers the first cells of each column that differ.

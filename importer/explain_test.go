@@ -39,7 +39,7 @@ unknown ["mood"], 1 problems, unusable false
 `},
 		{"a title above, undecided dates, a repeated name", "Our plan\ntext;text;where;when\nHello;Hello;x;3/4/2026 9:00\n", `UTF-8 ; " header 2+1 "" 1 rows
 1 |text|content|as a synonym|||Hello
-2 |text|left out|another column of this name was taken|||Hello
+2 |text|left out|another column was taken for it|||Hello
 3 |where|platforms|as a synonym|||x
 4 |when|scheduled_time|as a synonym|undecided|nothing in the column tells: set date_order to dmy or mdy in the config or a defaults.yaml|3/4/2026 9:00
 unknown [], 1 problems, unusable false

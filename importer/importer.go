@@ -86,7 +86,7 @@ type File struct {
 	dates    []dateOrder // by column
 	whys     []string    // by column: what decided the order of a date column
 	serial   []bool      // by column: Excel serial numbers
-	twins    [][2]int    // columns of the same name, which must agree
+	twins    []twin      // columns that must agree
 	rows     int
 	resolves map[string]resolved // platforms cells seen
 	notes    []post.Problem

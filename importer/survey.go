@@ -274,6 +274,7 @@ func (f *File) readHeader(cells []string, found *recognition) error {
 	}
 	f.approves = have[fieldApprove] > 0
 	f.splitTimes(have)
+	f.weekdays(have)
 	// A date column alone holds the whole time.
 	if have[fieldWhen] == 0 && have[fieldDate] > 0 && have[fieldTime] == 0 {
 		f.rename(fieldDate, fieldWhen)
@@ -377,44 +378,99 @@ func (f *File) rename(from, to field) {
 // single are the fields of which a row can have only one value.
 var single = []field{fieldContent, fieldPlatforms, fieldWhen, fieldDate, fieldTime, fieldTitle, fieldZone, fieldStatus, fieldApprove, fieldID, fieldComment, fieldSettings, fieldRepeat, fieldLink}
 
+// decisive are the fields of single for which the wrong column would post the wrong
+// thing, or at the wrong time: what was left out must not say something else.
+var decisive = []field{fieldContent, fieldWhen, fieldDate, fieldTime, fieldZone, fieldStatus, fieldApprove, fieldRepeat}
+
+// A twin is a column that was left out for one that means the same.
+type twin struct {
+	taken, left int
+	same        bool // they have the same name
+}
+
 // duplicates finds single-valued fields that several columns claim. Of columns
 // with the same name the first counts, and the survey sees whether all agree; of
-// columns with different names the better one wins.
+// columns with different names the better one wins, and where none is better the
+// survey sees whether they agree in what is decisive.
 func (f *File) duplicates(have map[field]int) {
 	for _, want := range single {
 		if have[want] < 2 {
 			continue
 		}
 		var at []int
-		exact := -1
 		names := map[string]int{}
 		for i, c := range f.columns {
 			if c.field == want {
 				at = append(at, i)
 				names[squeeze(f.header[i])]++
-				if squeeze(f.header[i]) == squeeze(string(want)) {
-					exact = i
-				}
 			}
 		}
 		if len(names) < len(at) {
 			for _, i := range at[1:] {
 				f.columns[i].field = fieldIgnored
-				f.twins = append(f.twins, [2]int{at[0], i})
+				f.twins = append(f.twins, twin{at[0], i, true})
 			}
 			continue
 		}
-		if exact < 0 {
-			exact = at[0]
-		}
+		best, clear := f.better(want, at)
 		var left []string
 		for _, i := range at {
-			if i != exact {
-				f.columns[i].field = fieldIgnored
-				left = append(left, f.header[i])
+			if i == best {
+				continue
+			}
+			f.columns[i].field = fieldIgnored
+			left = append(left, f.header[i])
+			if !clear && slices.Contains(decisive, want) {
+				f.twins = append(f.twins, twin{best, i, false})
 			}
 		}
-		f.note(post.Problem{Line: f.line, Column: exact + 1, Code: "DUPLICATE_COLUMN", Got: post.Shorten(listed(left)), Want: fmt.Sprintf("one column for %s: %q was taken", want, f.header[exact]), Hint: "remove the others, or give them names that mean something else"})
+		f.note(post.Problem{Line: f.line, Column: best + 1, Code: "DUPLICATE_COLUMN", Got: post.Shorten(listed(left)), Want: fmt.Sprintf("one column for %s: %q was taken", want, f.header[best]), Hint: "remove the others, or give them names that mean something else"})
+	}
+}
+
+// better picks one of several columns for a field, and says whether its name leaves
+// no doubt: that of the tool whose file it is, or of postroom itself, though many a
+// calendar has its texts not in "Content" but in "Caption"; and of times the one
+// column that is about publishing.
+func (f *File) better(want field, at []int) (best int, clear bool) {
+	for _, i := range at {
+		if f.columns[i].form != nil {
+			return i, true
+		}
+	}
+	for _, i := range at {
+		if squeeze(f.header[i]) == squeeze(string(want)) {
+			return i, want != fieldContent
+		}
+	}
+	if want == fieldWhen {
+		if sure := slices.DeleteFunc(slices.Clone(at), func(i int) bool { return !surelyWhen(f.header[i]) }); len(sure) == 1 {
+			return sure[0], true
+		}
+	}
+	return at[0], false
+}
+
+// surelyWhen reports whether a column for the time is named after publishing: "due"
+// and "start" may be about the work before it.
+func surelyWhen(name string) bool {
+	name = squeeze(name)
+	for _, prefix := range []string{"schedul", "publi", "post", "veröffentlich", "fechadepubli", "datepubli", "datedepubli"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// weekdays leaves out a column "Day" beside one for the date: it holds the name of
+// the day.
+func (f *File) weekdays(have map[field]int) {
+	for i, c := range f.columns {
+		if c.field == fieldDate && c.form == nil && squeeze(f.header[i]) == "day" && have[fieldDate]+have[fieldWhen] > 1 {
+			f.columns[i].field = fieldIgnored
+			have[fieldDate]--
+		}
 	}
 }
 
@@ -466,8 +522,8 @@ func (f *File) survey(ctx context.Context) error {
 			lost[i].look(rec)
 		}
 		for _, t := range f.twins {
-			if a, b := rec.cell(t[0]), rec.cell(t[1]); a != b {
-				return &Unusable{[]post.Problem{{File: f.opt.Name, Line: rec.line, Column: t[1] + 1, Field: string(f.columns[t[0]].field), Code: "DUPLICATE_COLUMN", Got: post.Shorten(b), Want: fmt.Sprintf("one value: columns %d and %d are both named %s, and this row differs in them", t[0]+1, t[1]+1, strings.TrimSpace(f.header[t[0]])), Hint: "remove one of the columns"}}}
+			if a, b := rec.cell(t.taken), rec.cell(t.left); a != b && (t.same || strings.TrimSpace(b) != "") {
+				return &Unusable{[]post.Problem{f.conflict(t, rec.line, b)}}
 			}
 		}
 		for i, col := range nameless {
@@ -492,6 +548,19 @@ func (f *File) survey(ctx context.Context) error {
 		return &Unusable{wrong}
 	}
 	return nil
+}
+
+// conflict says that two columns claim a field and differ.
+func (f *File) conflict(t twin, line int, got string) post.Problem {
+	p := post.Problem{File: f.opt.Name, Line: f.sheet.at(line), Column: t.left + 1, Field: string(f.columns[t.taken].field), Code: "DUPLICATE_COLUMN", Got: post.Shorten(got)}
+	if t.same {
+		p.Want = fmt.Sprintf("one value: columns %d and %d are both named %s, and this row differs in them", t.taken+1, t.left+1, strings.TrimSpace(f.header[t.taken]))
+		p.Hint = "remove one of the columns"
+		return p
+	}
+	p.Want = fmt.Sprintf("one column for %s: %q and %q may both be it, and this row differs in them", p.Field, strings.TrimSpace(f.header[t.taken]), strings.TrimSpace(f.header[t.left]))
+	p.Hint = fmt.Sprintf("name the one that is meant %s, and give the other a name that means something else", p.Field)
+	return p
 }
 
 // decide sets how a date column is read.

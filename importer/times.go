@@ -361,6 +361,16 @@ func (w *wall) in(loc *time.Location) (time.Time, walltime.Kind) {
 	return walltime.Resolve(w.year, time.Month(w.month), w.day, w.hour, w.minute, w.second, loc)
 }
 
+// agrees reports whether another time is the same, or is its day alone.
+func (w *wall) agrees(o wall, loc *time.Location) bool {
+	if !o.clock {
+		return w.year == o.year && w.month == o.month && w.day == o.day
+	}
+	a, _ := w.in(loc)
+	b, _ := o.in(loc)
+	return a.Equal(b)
+}
+
 // serialDay reads an Excel serial number: days since 1899-12-30, the fraction of
 // a day rounded to the minute.
 func serialDay(s string) (wall, bool) {
