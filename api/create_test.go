@@ -326,3 +326,38 @@ func TestP2_ManyRequestsOfOneNameAtOnceMakeOneGroup(t *testing.T) {
 		t.Errorf("%d groups are stored (%v), want 1", len(groups), err)
 	}
 }
+
+// A vacant store says that nothing is used whenever it is asked: somebody else takes
+// the room before the change, and gives it back after it.
+type vacant struct{ api.Store }
+
+func (vacant) Usage(context.Context, post.AccountID) (post.Usage, error) { return post.NewUsage(), nil }
+
+// CONTRACT §4.4: a quota that others fill and free all the time was answered with 500,
+// which clients try again.
+func TestP6_WhoIsLateForAQuotaIsToldWhichOne(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ plan, want string }{
+		{"starter", `"limit":1,"used":1,"requested":1,"remaining":0`},
+		{"pro", `"blockedPlatforms":[{"platformSelection":"mastodon-1","used":1,"remaining":0}]`},
+	} {
+		for _, full := range []string{"Scheduled post limit reached", "Post limit reached"} {
+			d := newDesk(t, withPlan(c.plan), func(d *desk) {
+				if d.account.Connections = d.account.Connections[:1]; full == "Post limit reached" {
+					d.account.Plan.Monthly = new(1)
+				} else {
+					d.account.Plan.Active = new(1)
+				}
+			})
+			body := `{"content":"x","platforms":["mastodon-1"],"scheduledTime":"2026-03-03T09:00:00Z"}`
+			d.create(body)
+			draft := d.create(`{"content":"y","platforms":["mastodon-1"]}`)
+			d.api.Store = vacant{d.api.Store}
+			for _, a := range []answer{d.do("POST", "/create-post", body), d.do("PUT", "/update-post/"+draft, `{"status":"scheduled","scheduledTime":"2026-03-03T10:00:00Z"}`)} {
+				if a.wantError(403, full); !strings.Contains(a.Body, c.want) {
+					t.Errorf("%s: got %s, want %s", c.plan, a.Body, c.want)
+				}
+			}
+		}
+	}
+}

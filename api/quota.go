@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"iter"
 	"time"
@@ -15,10 +14,6 @@ import (
 func counted(p *limits.Plan) bool {
 	return p.Monthly != nil || p.Active != nil || p.HorizonDays != nil || p.Connections != nil
 }
-
-// mostTries is how often a change is tried that the store found no room for,
-// while the counts read before and after said that there was.
-const mostTries = 5
 
 // withRoom has do store a group on conns at at, under the caps of the account's
 // plan, which the store checks in the transaction of the change (P6). own is the
@@ -39,28 +34,44 @@ func (c *call) withRoom(conns []post.ConnectionID, at time.Time, own *post.Group
 	for conns, at := range spread(conns, at, own) {
 		caps = append(caps, plan.Caps(conns, at)...)
 	}
-	for try := 0; ; try++ {
-		refused, err := c.refusal(c.Context(), conns, at, own)
-		if err != nil {
-			return err
-		}
-		if refused != nil {
+	refused, err := c.refusal(conns, at, own, nil)
+	if err != nil {
+		return err
+	}
+	if refused != nil {
+		return refused
+	}
+	err = do(caps)
+	if full := (*post.CapExceeded)(nil); errors.As(err, &full) {
+		// Somebody else was faster: what the store counted says which limit was reached.
+		if refused, failed := c.refusal(conns, at, own, full); failed == nil && refused != nil {
 			return refused
 		}
-		err = do(caps)
-		// Somebody else was faster: the counts say now which limit was reached,
-		// or that there is room again.
-		if full := (*post.CapExceeded)(nil); !errors.As(err, &full) || try == mostTries {
-			return err
-		}
 	}
+	return err
 }
 
-// refusal checks a group against what is used at this moment.
-func (c *call) refusal(ctx context.Context, conns []post.ConnectionID, at time.Time, own *post.Group) (*post.LimitExceeded, error) {
-	used, err := c.api.Store.Usage(ctx, c.account.ID)
+// refusal checks a group against what is used at this moment; what the store found
+// full when it should take the group, nil for nothing, is as full as it was then.
+func (c *call) refusal(conns []post.ConnectionID, at time.Time, own *post.Group, full *post.CapExceeded) (*post.LimitExceeded, error) {
+	used, err := c.api.Store.Usage(c.Context(), c.account.ID)
 	if err != nil {
 		return nil, err
+	}
+	if full != nil {
+		counts := used.Active
+		if full.Month != 0 {
+			if used.Monthly[full.Month] == nil {
+				used.Monthly[full.Month] = map[post.ConnectionID]int{}
+			}
+			counts = used.Monthly[full.Month]
+		}
+		if full.Connection != "" {
+			counts[full.Connection] = full.Used
+		} else {
+			clear(counts) // the account's count is all that is asked for
+			counts[conns[0]] = full.Used
+		}
 	}
 	m := limits.NewMeter(c.account.Plan, used)
 	m.Connected = len(c.account.Connections)
