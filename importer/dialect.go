@@ -2,6 +2,7 @@ package importer
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -214,6 +215,7 @@ type recognition struct {
 	numbers []int         // by column: the number at the end of its name
 	found   int           // columns of the file that the form has
 	filled  int           // columns of the file that have a name
+	order   dateOrder     // of the dates in the file that rejected rows come from
 	why     string
 }
 
@@ -325,8 +327,23 @@ func hasAll(have map[string]bool, keys []string) bool {
 // ownError is the key of the column that a file of rejected rows has at its end.
 const ownError = "postroomerror"
 
-// ownErrorPrefix begins the error in a file of rejected rows that has no header.
-const ownErrorPrefix = "postroom_error: "
+// ownErrorName is that column as it is written, with the order of day and month that
+// the dates of the file had from which the rows come. Where no header names the
+// column, it begins the error.
+var ownErrorName = regexp.MustCompile(`^postroom_error(?: \(dates: (dmy|mdy)\))?(:|$)`)
+
+// hadOrder reads the name of the column with the errors, or the beginning of an
+// error.
+func hadOrder(cell string) dateOrder {
+	m := ownErrorName.FindStringSubmatch(strings.TrimSpace(cell))
+	switch {
+	case m == nil || m[1] == "":
+		return orderNone
+	case m[1] == orderMDY.String():
+		return orderMDY
+	}
+	return orderDMY
+}
 
 // template names the form for people.
 func (f *form) template() string {
@@ -363,6 +380,7 @@ func recogniseShape(recs []record, delim byte) *recognition {
 // matchShape compares the first rows with a form; found counts those that fit.
 func (f *form) matchShape(recs []record) *recognition {
 	rows, fitting, telling, excused := 0, 0, 0, 0
+	had := orderNone
 	for i := range recs {
 		rec := &recs[i]
 		if rec.fault != noFault || rec.blank() {
@@ -370,8 +388,9 @@ func (f *form) matchShape(recs []record) *recognition {
 		}
 		rows++
 		cells := trimEmpty(cellsOf(rec))
-		rejected := len(cells) == len(f.shape)+1 && strings.HasPrefix(cells[len(f.shape)], ownErrorPrefix)
+		rejected := len(cells) == len(f.shape)+1 && ownErrorName.MatchString(cells[len(f.shape)])
 		if rejected {
+			had = max(had, hadOrder(cells[len(f.shape)]))
 			cells = cells[:len(f.shape)]
 		}
 		if len(cells) > len(f.shape) {
@@ -391,7 +410,7 @@ func (f *form) matchShape(recs []record) *recognition {
 	if rows == 0 || (fitting+excused)*5 < rows*4 || (telling+excused)*2 < rows {
 		return nil
 	}
-	r := &recognition{form: f, found: fitting, why: fmt.Sprintf("it has no header row, and its columns hold %s", f.holds())}
+	r := &recognition{form: f, found: fitting, order: had, why: fmt.Sprintf("it has no header row, and its columns hold %s", f.holds())}
 	for i := range f.columns {
 		r.columns = append(r.columns, &f.columns[i])
 	}
@@ -442,7 +461,7 @@ func (f *form) holds() string {
 
 // adopt makes the columns of the file those of a recognised form.
 func (f *File) adopt(r *recognition) {
-	f.form, f.why = r.form, r.why
+	f.form, f.why, f.hadOrder = r.form, r.why, r.order
 	for i, c := range r.columns {
 		if c == nil {
 			continue

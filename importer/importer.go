@@ -65,6 +65,7 @@ type Dialect struct {
 	Delimiter rune       `json:"delimiter"`
 	Tool      string     `json:"tool,omitempty"` // whose bulk file it is; "" for none that is known
 	Headers   [][]string `json:"-"`              // the header rows as written: none, one, or two
+	DateOrder string     `json:"-"`              // of its dates that say no more than 3/4/2026: dmy or mdy; "" where none is, or not all the same
 }
 
 // A File is a file that was looked over and can be read.
@@ -85,6 +86,7 @@ type File struct {
 	why      string      // it was recognised
 	dates    []dateOrder // by column
 	whys     []string    // by column: what decided the order of a date column
+	hadOrder dateOrder   // of rejected rows: that of the dates in the file that they come from
 	serial   []bool      // by column: Excel serial numbers
 	twins    []twin      // columns that must agree
 	rows     int
@@ -201,6 +203,7 @@ func (f *File) Dialect() Dialect {
 	for i := range f.headers {
 		d.Headers = append(d.Headers, cellsOf(&f.headers[i]))
 	}
+	d.DateOrder = f.dateOrder().String()
 	return d
 }
 

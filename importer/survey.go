@@ -272,6 +272,11 @@ func (f *File) readHeader(cells []string, found *recognition) error {
 			have[c.field]++
 		}
 	}
+	if len(f.headers) > 0 {
+		for _, name := range cells {
+			f.hadOrder = max(f.hadOrder, hadOrder(name))
+		}
+	}
 	f.approves = have[fieldApprove] > 0
 	f.splitTimes(have)
 	f.weekdays(have)
@@ -573,10 +578,14 @@ func (f *File) decide(col int, s *dateStats) (post.Problem, bool) {
 	switch {
 	case s.dmy > 0 && s.mdy > 0:
 		return post.Problem{File: f.opt.Name, Line: f.line, Column: col + 1, Field: name, Code: "MIXED_DATES", Want: fmt.Sprintf("one order of day and month: line %d has the day first, line %d the month", s.dmy, s.mdy), Hint: "write dates as 2026-03-01"}, true
+	case s.dmy > 0 && f.hadOrder == orderMDY, s.mdy > 0 && f.hadOrder == orderDMY:
+		return post.Problem{File: f.opt.Name, Line: max(s.dmy, s.mdy), Column: col + 1, Field: name, Code: "MIXED_DATES", Want: fmt.Sprintf("one order of day and month: the %s comes first in the file that these rows come from", f.hadOrder.first()), Hint: "write dates as 2026-03-01"}, true
 	case s.dmy > 0:
 		f.dates[col], f.whys[col] = orderDMY, fmt.Sprintf("line %d can only be read so", s.dmy)
 	case s.mdy > 0:
 		f.dates[col], f.whys[col] = orderMDY, fmt.Sprintf("line %d can only be read so", s.mdy)
+	case s.open > 0 && f.hadOrder != orderNone:
+		f.dates[col], f.whys[col] = f.hadOrder, "the file has it so that these rows come from"
 	case s.open > 0 && f.opt.DateOrder == "dmy":
 		f.dates[col], f.whys[col] = orderDMY, "date_order of the folder or the account says so"
 	case s.open > 0 && f.opt.DateOrder == "mdy":
@@ -588,4 +597,20 @@ func (f *File) decide(col int, s *dateStats) (post.Problem, bool) {
 		f.dates[col], f.whys[col] = orderOpen, "nothing in the column tells: set date_order to dmy or mdy in the config or a defaults.yaml"
 	}
 	return post.Problem{}, false
+}
+
+// dateOrder returns the order of the dates in all columns, orderNone where no such
+// date occurs or nothing tells.
+func (f *File) dateOrder() dateOrder {
+	order := orderNone
+	for _, o := range f.dates {
+		switch {
+		case o == orderNone || o == order:
+		case o == orderOpen || order != orderNone:
+			return orderNone
+		default:
+			order = o
+		}
+	}
+	return order
 }

@@ -89,3 +89,71 @@ func rejectAll(t *testing.T, as *readAs, name string, data []byte, base string) 
 	}
 	return src.(csvSource).Dialect().Tool, rows
 }
+
+// Rejected rows mean the days that they meant in their file, though the row that
+// told day from month was taken and the folder says otherwise; also when they come
+// back twice.
+func TestRejectedRowsKeepTheirDays(t *testing.T) {
+	t.Parallel()
+	as := readAs{
+		Zone: "Europe/Berlin", Today: time.Date(2026, 2, 20, 12, 0, 0, 0, time.UTC), MaxBytes: 1 << 20, MaxRows: 1000, DateOrder: "mdy",
+		Platforms: []post.ConnectionID{"twitter-1"}, Connections: []post.ConnectionID{"twitter-1", "linkedin-1"},
+	}
+	for name, text := range map[string]string{
+		"plain.csv":     "content,platforms,scheduled_time\nA,twitter,25/03/2026 09:00\nB,twitter,04/03/2026 09:00\n",
+		"ghl.csv":       "postAtSpecificTime (YYYY-MM-DD HH:mm:ss),content,link (OGmetaUrl),imageUrls,gifUrl,videoUrls\n25/03/2026 09:00,A,,,,\n04/03/2026 09:00,B,,,,\n",
+		"hootsuite.csv": "25/03/2026 09:00,A,\n04/03/2026 09:00,B,\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			data, want := []byte(text), "2026-03-04T08:00:00Z"
+			base := filepath.Join(t.TempDir(), name)
+			for range 3 {
+				data = rejectB(t, &as, name, data, base, want)
+			}
+			if n := bytes.Count(data, []byte("postroom_error")); n != 1 {
+				t.Errorf("%d columns with errors in\n%s", n, data)
+			}
+		})
+	}
+}
+
+// rejectB writes the report of a file of which all rows are taken but B, for which
+// a time is wanted, and returns the file of the rejected.
+func rejectB(t *testing.T, as *readAs, name string, data []byte, base, want string) []byte {
+	t.Helper()
+	src, err := openSource(t.Context(), as, name, bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, data)
+	}
+	b, err := report.NewBuilder(base, shown(src, name), report.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Discard()
+	err = src.Rows(t.Context(), func(r *row) error {
+		out := &post.Row{N: r.N, Line: r.Line, Decision: post.Accepted}
+		if r.Draft.Text == "B" {
+			if got := r.Draft.At.Format(time.RFC3339); got != want {
+				t.Errorf("%s, want %s in\n%s", got, want, data)
+			}
+			out.Decision, out.Problems = post.Rejected, []post.Problem{{Field: "content", Got: "B", Want: "another"}}
+		}
+		return b.Row(r.Cells, r.Raw, out, nil)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := b.Finish(post.Import{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := files.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	rejected, err := os.ReadFile(base + ".rejected.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rejected
+}

@@ -198,7 +198,7 @@ func shown(s source, name string) report.Source {
 	src := report.Source{Name: name, Header: s.Header(), Headers: [][]string{s.Header()}}
 	if c, ok := tableOf(s); ok {
 		d := c.Dialect()
-		src.Delimiter, src.Headers = d.Delimiter, d.Headers
+		src.Delimiter, src.Headers, src.DateOrder = d.Delimiter, d.Headers, d.DateOrder
 	}
 	return src
 }

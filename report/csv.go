@@ -260,9 +260,11 @@ func (b *Builder) reject(cells []string, raw []byte, r *post.Row) error {
 		b.rejected.Write(b.rejectedHeader())
 	}
 	var line []byte
-	if slices.ContainsFunc(cells, func(c string) bool { return c != "" }) {
-		for i := range b.src.Header {
-			line = appendRaw(line, cells[min(i, len(cells)-1)], b.comma)
+	if !overlong(r) && slices.ContainsFunc(cells, func(c string) bool { return c != "" }) {
+		for i, name := range b.src.Header {
+			if !isRejectedName(name) {
+				line = appendRaw(line, cells[min(i, len(cells)-1)], b.comma)
+			}
 		}
 	} else {
 		line = append(append(line, bytes.TrimRight(raw, "\r\n")...), b.comma)
@@ -272,12 +274,18 @@ func (b *Builder) reject(cells []string, raw []byte, r *post.Row) error {
 		message += " (" + hint + ")"
 	}
 	if len(b.src.Headers) == 0 { // no header names the column
-		message = rejectedColumn + ": " + message
+		message = b.rejectedName() + ": " + message
 	}
 	line = appendCell(line, message, b.comma)
 	line[len(line)-1] = '\r'
 	_, err := b.rejected.Write(append(line, '\n'))
 	return err
+}
+
+// overlong reports whether a row has more cells than there are columns: what is too
+// many belongs to one of the others.
+func overlong(r *post.Row) bool {
+	return slices.ContainsFunc(r.Problems, func(p post.Problem) bool { return p.Code == "TOO_MANY_CELLS" })
 }
 
 // rejectedHeader returns what stands above the rejected rows: the input's header
@@ -290,10 +298,12 @@ func (b *Builder) rejectedHeader() []byte {
 			if col < len(row) {
 				name = row[col]
 			}
-			line = appendRaw(line, name, b.comma)
+			if !isRejectedName(b.src.Header[col]) {
+				line = appendRaw(line, name, b.comma)
+			}
 		}
 		if i == len(b.src.Headers)-1 {
-			line = append(line, rejectedColumn...)
+			line = append(line, b.rejectedName()...)
 		}
 		line = append(line, "\r\n"...)
 	}
@@ -303,6 +313,21 @@ func (b *Builder) rejectedHeader() []byte {
 // rejectedColumn is the column with the error. The importer knows it and leaves
 // it out when the file comes back.
 const rejectedColumn = "postroom_error"
+
+// isRejectedName reports whether a column is that of a file that was dropped back
+// and is rejected again: it gets a new one.
+func isRejectedName(name string) bool {
+	return strings.HasPrefix(strings.TrimSpace(name), rejectedColumn)
+}
+
+// rejectedName names that column, and says how the dates were read: the row that
+// told may be one of those taken.
+func (b *Builder) rejectedName() string {
+	if b.src.DateOrder == "" {
+		return rejectedColumn
+	}
+	return rejectedColumn + " (dates: " + b.src.DateOrder + ")"
+}
 
 // appendRaw appends a cell as it was, in quotes where it must be.
 func appendRaw(b []byte, s string, comma byte) []byte {

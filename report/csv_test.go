@@ -308,3 +308,17 @@ func BenchmarkRow(b *testing.B) {
 		b.Fatal(err)
 	}
 }
+
+func TestARowWithTooManyCellsIsGivenBackWhole(t *testing.T) {
+	t.Parallel()
+	s := newSheet(t, "content", "platforms")
+	r := rejected(1, "twitter", "no more cells than the header has: 2", "")
+	r.Problems[0].Code = "TOO_MANY_CELLS"
+	if err := s.Row([]string{"Hello", "world"}, []byte("Hello, world,twitter\r\n"), &r, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.commit()
+	if text := s.read(endRejected); !strings.Contains(text, "\nHello, world,twitter,") {
+		t.Errorf("got %q", text)
+	}
+}
