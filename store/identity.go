@@ -130,17 +130,14 @@ func checkRun(k, block []byte, size int) error {
 func walkRun(tx *bolt.Tx, bucket []byte, imp post.ID, size int, sorted []uint64, fn func(at int, entry []byte)) error {
 	c := tx.Bucket(bucket).Cursor()
 	for i := 0; i < len(sorted); {
-		k, block := c.Seek(binary.BigEndian.AppendUint64(imp[:post.IDLen:post.IDLen], sorted[i]))
+		from := binary.BigEndian.AppendUint64(imp[:post.IDLen:post.IDLen], sorted[i])
+		k, block := c.Seek(from)
 		if k == nil || !bytes.HasPrefix(k, imp[:]) || binary.BigEndian.Uint64(k[12:]) > sorted[i] {
-			if k == nil {
-				k, block = c.Last()
-			} else {
-				k, block = c.Prev()
-			}
+			k, block = stepBack(c, k, from)
 		}
 		if k == nil || !bytes.HasPrefix(k, imp[:]) {
 			// Before the run's first block, or there is none: go on at its first hash.
-			k, _ = c.Seek(binary.BigEndian.AppendUint64(imp[:post.IDLen:post.IDLen], sorted[i]))
+			k, _ = c.Seek(from)
 			if k == nil || !bytes.HasPrefix(k, imp[:]) {
 				return nil
 			}

@@ -144,10 +144,8 @@ func rowBlock(tx *bolt.Tx, imp post.ID, n int) ([]post.Row, error) {
 	c := tx.Bucket(bucketRows).Cursor()
 	want := append(imp[:post.IDLen:post.IDLen], key4(uint32(n))...)
 	k, v := c.Seek(want)
-	if k == nil {
-		k, v = c.Last()
-	} else if !bytes.Equal(k, want) {
-		k, v = c.Prev()
+	if !bytes.Equal(k, want) {
+		k, v = stepBack(c, k, want)
 	}
 	if k == nil || !bytes.HasPrefix(k, imp[:]) {
 		return nil, nil

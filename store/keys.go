@@ -1,8 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"time"
+
+	bolt "go.etcd.io/bbolt"
 
 	"github.com/postroom/postroom/post"
 )
@@ -125,4 +128,28 @@ func wakeKey(due uint32, conn uint32) []byte {
 // usageKey is account, connection, month; month 0 is what is active now.
 func usageKey(account, conn uint32, month post.Month) []byte {
 	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(key4(account), conn), uint32(month))
+}
+
+// stepBack moves a cursor to the last item before key, and returns it: nil when there
+// is none. at is what Seek of key has just given.
+//
+// Where this transaction deleted all items of a page, bbolt's Prev stops on its way, as
+// at the beginning; where it deleted all there are, Last never ends.
+func stepBack(c *bolt.Cursor, at, key []byte) (k, v []byte) {
+	if at != nil {
+		if k, v = c.Prev(); k != nil {
+			return k, v
+		}
+	}
+	switch first, _ := c.First(); {
+	case first == nil, bytes.Compare(first, key) >= 0:
+		return nil, nil
+	case at == nil:
+		return c.Last()
+	}
+	c.Seek(key)
+	for k == nil {
+		k, v = c.Prev()
+	}
+	return k, v
 }

@@ -112,11 +112,7 @@ func (c *change) stageBase(now time.Time, random uint64) post.ID {
 	for _, bucket := range [][]byte{bucketImports, bucketStages} {
 		at := c.Bucket(bucket).Cursor()
 		k, _ := at.Seek(next[:])
-		if k == nil {
-			k, _ = at.Last()
-		} else {
-			k, _ = at.Prev()
-		}
+		k, _ = stepBack(at, k, next[:])
 		if k == nil || post.ID(k).Time().Unix() != now.Unix() {
 			continue
 		}

@@ -129,23 +129,25 @@ func (s *Store) EditWebhook(ctx context.Context, account post.AccountID, id post
 
 // DeleteWebhook takes a webhook away, with what waits for it.
 func (s *Store) DeleteWebhook(ctx context.Context, account post.AccountID, id post.ID) error {
-	return s.update(ctx, func(c *change) error {
-		n, _, err := s.webhook(c.Tx, account, id)
-		if err != nil {
+	return s.update(ctx, func(c *change) error { return s.dropWebhook(c, account, id) })
+}
+
+func (s *Store) dropWebhook(c *change, account post.AccountID, id post.ID) error {
+	n, _, err := s.webhook(c.Tx, account, id)
+	if err != nil {
+		return err
+	}
+	var keys [][]byte
+	cur := c.Bucket(bucketNotices).Cursor()
+	for k, _ := cur.Seek(id[:]); bytes.HasPrefix(k, id[:]); k, _ = cur.Next() {
+		keys = append(keys, bytes.Clone(k))
+	}
+	for _, k := range keys {
+		if err := c.Bucket(bucketNotices).Delete(k); err != nil {
 			return err
 		}
-		var keys [][]byte
-		cur := c.Bucket(bucketNotices).Cursor()
-		for k, _ := cur.Seek(id[:]); bytes.HasPrefix(k, id[:]); k, _ = cur.Next() {
-			keys = append(keys, bytes.Clone(k))
-		}
-		for _, k := range keys {
-			if err := c.Bucket(bucketNotices).Delete(k); err != nil {
-				return err
-			}
-		}
-		return c.Bucket(bucketWebhooks).Delete(webhookKey(n, id))
-	})
+	}
+	return c.Bucket(bucketWebhooks).Delete(webhookKey(n, id))
 }
 
 // Emit has the webhooks of an account that want an event told of it. It is durable
@@ -223,12 +225,9 @@ func (c *change) line(id post.ID) (seq uint64, err error) {
 	if !bytes.HasPrefix(first, id[:]) {
 		return 0, nil
 	}
-	last, _ := cur.Seek(append(bytes.Clone(id[:]), bytes.Repeat([]byte{0xff}, 8)...))
-	if last == nil {
-		last, _ = cur.Last()
-	} else {
-		last, _ = cur.Prev()
-	}
+	end := append(bytes.Clone(id[:]), bytes.Repeat([]byte{0xff}, 8)...)
+	last, _ := cur.Seek(end)
+	last, _ = stepBack(cur, last, end)
 	seq = binary.BigEndian.Uint64(last[post.IDLen:]) + 1
 	if seq-binary.BigEndian.Uint64(first[post.IDLen:]) < mostNotices {
 		return seq, nil
