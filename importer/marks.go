@@ -107,6 +107,8 @@ func (f *File) Marks(ctx context.Context, fn func(Mark) error) error {
 func approval(cell string) (approved, ok bool) {
 	word := strings.ToLower(strings.Join(strings.Fields(tidy(cell)), "-"))
 	switch {
+	case word == "pending": // of a status it means that the row is to go out, here that nobody has looked
+		return false, true
 	case yes[word] || ready[word] || word == "ok":
 		return true, true
 	case word == "" || no[word] || drafty[word]:

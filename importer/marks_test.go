@@ -69,7 +69,7 @@ func TestAReportsOwnApproveColumnCounts(t *testing.T) {
 // With an approve column nothing goes out that is not approved.
 func TestAnApproveColumnKeepsRowsBack(t *testing.T) {
 	t.Parallel()
-	for cell, want := range map[string]string{"yes": "-", "Ja": "-", "x": "-", "": "draft", "no": "draft", "later": "UNKNOWN_APPROVAL"} {
+	for cell, want := range map[string]string{"yes": "-", "Ja": "-", "x": "-", "": "draft", "no": "draft", "Pending": "draft", "later": "UNKNOWN_APPROVAL"} {
 		text := "content,platforms,scheduled_time,approve\nA,twitter-123456,2026-03-01T09:00:00Z," + cell + "\n"
 		f, err := Open(t.Context(), strings.NewReader(text), int64(len(text)), testOptions(t, "a.csv"))
 		if err != nil {
