@@ -76,6 +76,38 @@ var bombs = map[string]func() string{
 	"front matter": func() string {
 		return inEvent("DESCRIPTION:" + strings.Repeat(`Media: https://example.com/a.png\n`, 25_000))
 	},
+	"media in one line": func() string {
+		return "BEGIN:VCALENDAR\r\n" + manyEvents(60, "DESCRIPTION:Media: "+strings.Repeat("x:// ", 200_000)+"\r\n") + "END:VCALENDAR\r\n"
+	},
+	"platforms": func() string {
+		return "BEGIN:VCALENDAR\r\n" + manyEvents(60, "X-POST-PLATFORMS:"+strings.Repeat("linkedn,", 130_000)+"\r\n") + "END:VCALENDAR\r\n"
+	},
+	"platforms of the calendar": func() string {
+		return "BEGIN:VCALENDAR\r\nX-POST-DEFAULT-PLATFORMS:" + strings.Repeat("linkedn,", 130_000) + "\r\n" + manyEvents(20_000, "") + "END:VCALENDAR\r\n"
+	},
+	"a UID of 1 MB": func() string {
+		return "BEGIN:VCALENDAR\r\n" + strings.ReplaceAll(manyEvents(2, "RRULE:FREQ=DAILY;BYHOUR=1,2,3,4,5,6,7,8,9\r\n"), "UID:", "UID:"+strings.Repeat("u", 1_000_000)) + "END:VCALENDAR\r\n"
+	},
+	"a summary of 1 MB in place of a UID": func() string {
+		return "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART:20260303T090000Z\r\nRRULE:FREQ=DAILY;BYHOUR=1,2,3,4,5,6,7,8,9\r\nSUMMARY:" + strings.Repeat("s", 1_000_000) + "\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+	},
+	"rules of long lists": func() string {
+		return "BEGIN:VCALENDAR\r\n" + strings.ReplaceAll(manyEvents(1000, "RRULE:FREQ=YEARLY;COUNT=1000000;BYDAY=53MO;BYYEARDAY=-366,"+numbers(366)[2:]+"\r\n"), "20260303T", "19000303T") + "END:VCALENDAR\r\n"
+	},
+	"rdates and overrides": func() string {
+		return "BEGIN:VCALENDAR\r\n" + strings.Replace(manyOverrides(60_000), "SUMMARY:x\r\n", "SUMMARY:x\r\n"+strings.Repeat("RDATE:20260304T090000Z\r\n", 240_000), 1) + "END:VCALENDAR\r\n"
+	},
+	"this and all following, 90,000 times": func() string {
+		return "BEGIN:VCALENDAR\r\n" + strings.ReplaceAll(manyOverrides(90_000), "RECURRENCE-ID:", "RECURRENCE-ID;RANGE=THISANDFUTURE:") + "END:VCALENDAR\r\n"
+	},
+	"1.5 million attendees": func() string { return inEvent(strings.Repeat("ATTENDEE;CN=x:mailto:a@b\r\n", 1_500_000)) },
+	"2 million properties of the calendar": func() string {
+		var b strings.Builder
+		for i := range 2_000_000 {
+			fmt.Fprintf(&b, "X-P%d:v\r\n", i)
+		}
+		return "BEGIN:VCALENDAR\r\n" + b.String() + "END:VCALENDAR\r\n"
+	},
 	"categories": func() string { return inEvent("CATEGORIES:" + strings.Repeat("linkedn,", 100_000)) },
 }
 

@@ -3,6 +3,8 @@ package calendar
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -235,6 +237,12 @@ func (f *File) addEvent(cal *vcalendar, c *component) {
 	for _, lost := range c.lost {
 		f.fail(e, lost.line, lost.name, "", string(lost.fault), "shorten it, or mend the line")
 	}
+	if len(e.uid) > maxUID {
+		e.uid = post.Shorten(e.uid)
+		f.fail(e, e.line, "UID", e.uid, fmt.Sprintf("a UID of at most %d bytes", maxUID), "")
+		f.addLoose(e)
+		return
+	}
 	if e.uid == "" {
 		e.uid, e.unnamed = f.makeUID(e), true
 	}
@@ -278,6 +286,10 @@ func (f *File) addLoose(e *event) {
 // makeUID makes a UID of what an event says, numbered among its equals.
 func (f *File) makeUID(e *event) string {
 	base := "no-uid:" + e.start.at.utc().Format("20060102T150405") + ":" + e.summary
+	if len(base) > maxUID {
+		sum := sha256.Sum256([]byte(base))
+		base = "no-uid:" + hex.EncodeToString(sum[:])
+	}
 	n := f.unnamed[base] + 1
 	f.unnamed[base] = n
 	if n == 1 {

@@ -21,6 +21,8 @@ type vcalendar struct {
 	names  zoneNames       // the file's
 	method string
 	base   zone // of floating times and whole days
+
+	defaults []placedName // of events that name no platform; nil until they are looked for
 }
 
 // An event is one VEVENT, VTODO or VJOURNAL. A file may hold a hundred thousand of
@@ -78,6 +80,9 @@ var wanted = words(`UID SEQUENCE LAST-MODIFIED DTSTART DUE RECURRENCE-ID RRULE E
 	STYLED-DESCRIPTION LOCATION URL CATEGORIES ATTACH IMAGE ATTENDEE CONFERENCE X-GOOGLE-CONFERENCE X-MICROSOFT-SKYPETEAMSMEETINGURL
 	X-POST-PLATFORMS X-SOCIAL-PLATFORMS X-POST-TIMEZONE X-POST-DEFAULT-PLATFORMS X-POST-ALLDAY-TIME
 	TZID TZOFFSETFROM TZOFFSETTO TZNAME X-LIC-LOCATION METHOD PRODID NAME X-WR-CALNAME X-WR-TIMEZONE X-WR-RELCALID VERSION`)
+
+// maxUID is far more bytes than programs give a UID: each instance of a series has it.
+const maxUID = 1 << 10
 
 // mostCategories bounds those of one event: each may be a platform, or nearly one.
 const mostCategories = 200

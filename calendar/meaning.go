@@ -38,6 +38,9 @@ type Media struct {
 func (f *File) mean(e *event) *meaning {
 	m := &meaning{status: f.opt.Status}
 	tell := func(sev post.Severity, line int, field, got, want, hint, code string) {
+		if len(m.problems) >= mostProblems && (sev != post.SeverityError || post.HasErrors(m.problems)) {
+			return
+		}
 		m.problems = append(m.problems, post.Problem{
 			File: f.opt.Name, Line: line, UID: e.uid, Field: field, Got: post.Shorten(got), Want: want, Hint: hint, Code: code, Severity: sev,
 		})
@@ -126,6 +129,9 @@ func backLink(u string) bool {
 	return slices.ContainsFunc(backLinks, func(part string) bool { return strings.Contains(u, part) })
 }
 
+// mostNames bounds the platforms that one event or calendar names.
+const mostNames = 200
+
 // A placedName is a platform as written, and where.
 type placedName struct{ name, field string }
 
@@ -145,6 +151,9 @@ func (f *File) platformsOf(e *event, front map[string]string, m *meaning) (title
 		for n := range strings.FieldsFuncSeq(s, separators) {
 			if n = strings.TrimSpace(n); n != "" {
 				out = append(out, placedName{n, field})
+			}
+			if len(out) > mostNames {
+				break // resolve says so
 			}
 		}
 		return out
@@ -187,7 +196,7 @@ func (f *File) platformsOf(e *event, front map[string]string, m *meaning) (title
 // platforms.
 func (f *File) cutPrefix(s string) (rest string, names []string) {
 	rest = s
-	for {
+	for len(names) <= mostNames {
 		m := bracketed.FindStringSubmatch(rest)
 		if m == nil || !f.allPlatforms(m[1], &names) {
 			break
@@ -238,11 +247,7 @@ func (f *File) isPlatform(word string) (known bool, near string) {
 // calendar or the folder gives.
 func (m *meaning) resolve(f *File, e *event, names []placedName, tell func(post.Severity, int, string, string, string, string, string)) {
 	if len(names) == 0 && !post.HasErrors(m.problems) {
-		for n := range strings.FieldsFuncSeq(e.cal.props["X-POST-DEFAULT-PLATFORMS"]+","+e.cal.props["CATEGORIES"], separators) {
-			if known, _ := f.isPlatform(strings.TrimSpace(n)); known {
-				names = append(names, placedName{strings.TrimSpace(n), "X-POST-DEFAULT-PLATFORMS"})
-			}
-		}
+		names = f.defaultsOf(e.cal)
 		if len(names) == 0 {
 			m.connections = f.opt.Platforms
 			if len(m.connections) == 0 {
@@ -250,6 +255,10 @@ func (m *meaning) resolve(f *File, e *event, names []placedName, tell func(post.
 			}
 			return
 		}
+	}
+	if len(names) > mostNames {
+		tell(post.SeverityError, e.line, names[0].field, "", fmt.Sprintf("at most %d platforms", mostNames), "", "UNKNOWN_PLATFORM")
+		names = nil
 	}
 	for _, n := range names {
 		id, err := f.opt.Directory.Resolve(n.name)
@@ -266,6 +275,24 @@ func (m *meaning) resolve(f *File, e *event, names []placedName, tell func(post.
 			m.connections = append(m.connections, id)
 		}
 	}
+}
+
+// defaultsOf lists the platforms of events that name none, as their calendar has them.
+func (f *File) defaultsOf(c *vcalendar) []placedName {
+	if c.defaults == nil {
+		c.defaults = []placedName{}
+		read := 0
+		for n := range strings.FieldsFuncSeq(c.props["X-POST-DEFAULT-PLATFORMS"]+","+c.props["CATEGORIES"], separators) {
+			if read++; read > mostNames {
+				f.note(post.Problem{Line: c.line, Field: "X-POST-DEFAULT-PLATFORMS", Want: fmt.Sprintf("at most %d platforms: the others were not looked at", mostNames)})
+				break
+			}
+			if known, _ := f.isPlatform(strings.TrimSpace(n)); known {
+				c.defaults = append(c.defaults, placedName{strings.TrimSpace(n), "X-POST-DEFAULT-PLATFORMS"})
+			}
+		}
+	}
+	return c.defaults
 }
 
 // frontKeys are what may stand before or after the text of a description, as
@@ -326,7 +353,12 @@ func (f *File) mediaOf(e *event, m *meaning, front map[string]string, tell func(
 		}
 		m.content.Media = append(m.content.Media, post.Media{URL: where, Alt: alt})
 	}
+	read := 0
 	for u := range strings.FieldsSeq(front["media"]) {
+		if read++; read > mostNames {
+			tell(post.SeverityError, e.line, "Media", "", fmt.Sprintf("at most %d pictures and films", mostNames), "", "BAD_MEDIA")
+			break
+		}
 		if want, hint := badMedia(u); want != "" {
 			tell(post.SeverityError, e.line, "Media", u, want, hint, "BAD_MEDIA")
 			continue

@@ -267,6 +267,9 @@ func (r *rule) expand(start, until, from, to wall, b *budget, yield func(wall) b
 		e.left = r.count
 	}
 	e.complete()
+	// Long lists are gone through for each day, and each time of a period.
+	lists := 1 + (len(r.byDay)+len(r.byYearDay)+len(r.byMonthDay)+len(r.byWeekNo))/16
+	positions := 1 + len(r.bySetPos)/16
 	first := 0
 	if r.count == 0 && from > start {
 		first = e.skip(from)
@@ -289,7 +292,7 @@ func (r *rule) expand(start, until, from, to wall, b *budget, yield func(wall) b
 				e.add(d, k)
 			}
 		}
-		if err := b.take(1 + (hi-lo)/8 + len(e.set)); err != nil {
+		if err := b.take(1 + (hi-lo)/8*lists + len(e.set)*positions); err != nil {
 			return err
 		}
 		if !e.emit() {

@@ -119,10 +119,10 @@ func (f *File) instances(s *series, from, to time.Time) []instance {
 			id = o.id(s.master)
 		}
 		by := time.Duration(0)
-		for _, sh := range shifts { // the last one holds, counted from what the rule gives
-			if o.key >= sh.from {
-				by, o.source = sh.by, sh.event
-			}
+		// Of those that are not after it the last holds, counted from what the rule gives.
+		n, _ := slices.BinarySearchFunc(shifts, o.key+1, func(sh shift, key int64) int { return cmp.Compare(sh.from, key) })
+		if n > 0 {
+			by, o.source = shifts[n-1].by, shifts[n-1].event
 		}
 		o.wall += wall(by / time.Second)
 		keep(o, id, false)
@@ -287,6 +287,10 @@ func (f *File) expand(e *event, from, to time.Time) ([]occurrence, error) {
 			}
 		}
 		return nil
+	}
+	if err := b.take(len(e.more.rdates) / 16); err != nil {
+		f.give(b)
+		return nil, err
 	}
 	err := rules(e.more.rules, func(o occurrence) bool {
 		inRule = inRule || o.key == first.key

@@ -43,6 +43,7 @@ const (
 	faultNoColon lineFault = "a property with a colon before its value"
 	faultParams  lineFault = "at most 64 parameters of at most 4 KiB"
 	faultTooLong lineFault = "a line of at most 1 MiB (24 MiB for an attachment)"
+	faultTooMany lineFault = "at most 250000 properties of one event"
 )
 
 // cutProperty takes an unfolded line apart. It is lenient with quotes: whatever

@@ -15,6 +15,7 @@ const (
 	maxDepth  = 6
 	maxEvents = 100_000 // components other than zones
 	maxZones  = 2_000
+	maxProps  = 250_000 // of one component
 )
 
 // A component is what stands between BEGIN and END, before anybody has made sense
@@ -139,13 +140,19 @@ func (t *tree) line(l *logical) error {
 	if t.deep > 0 || len(t.stack) == 0 {
 		return nil
 	}
-	if !wanted[p.name] && !texts[p.name] && len(t.stack) > 1 {
+	if !wanted[p.name] && !texts[p.name] {
 		return nil
 	}
 	p.decodeLegacy()
 	top := t.stack[len(t.stack)-1]
 	if top.name == "VALARM" || strings.HasPrefix(top.name, "X-") {
 		return nil // alarms never change a post
+	}
+	if len(top.props) == maxProps {
+		if len(top.lost) < 8 {
+			top.lost = append(top.lost, lostLine{p.name, p.line, faultTooMany})
+		}
+		return nil
 	}
 	if n := len(top.props); n == cap(top.props) {
 		top.props = slices.Grow(top.props, max(16, n)) // append alone grows a long list by quarters, and copies it again and again
