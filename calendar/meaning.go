@@ -338,11 +338,9 @@ func frontMatter(text string) (rest string, front map[string]string) {
 	return strings.Trim(strings.Join(lines, "\n"), "\n \t"), front
 }
 
-// Bounds of what comes inside a calendar.
-const (
-	maxInline     = 16 << 20
-	maxInlineFile = 64 << 20
-)
+// maxInline bounds one picture that comes inside a calendar; all together are less
+// than [MaxBytes].
+const maxInline = 16 << 20
 
 // mediaOf lists the pictures and films of an event.
 func (f *File) mediaOf(e *event, m *meaning, front map[string]string, tell func(post.Severity, int, string, string, string, string, string)) {

@@ -1,6 +1,7 @@
 package calendar
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 
@@ -143,6 +144,21 @@ func TestMediaAndLinksOfEvents(t *testing.T) {
 	for address, want := range map[string]string{"https://example.com/page": "https://example.com/page", "https://trello.com/c/abc": "", "https://www.google.com/calendar/event?eid=1": "", "javascript:alert(1)": ""} {
 		if got := openText(t, say("SUMMARY:x", "URL:"+address), o).rows[0].Draft.Link; got != want {
 			t.Errorf("%s: link %q, want %q", address, got, want)
+		}
+	}
+}
+
+// A picture stands in the file once, however many instances its series has.
+func TestAPictureInsideASeriesIsCountedOnce(t *testing.T) {
+	t.Parallel()
+	png := base64.StdEncoding.EncodeToString([]byte("\x89PNG\r\n\x1a\n" + strings.Repeat("x", 1<<20)))
+	f := openText(t, inEvent("RRULE:FREQ=DAILY\r\nATTACH;FMTTYPE=image/png;ENCODING=BASE64;VALUE=BINARY:"+png), options())
+	if len(f.rows) < 80 {
+		t.Fatalf("%d rows, want one a day", len(f.rows))
+	}
+	for _, r := range f.rows {
+		if len(r.Problems) > 0 || len(r.Draft.Media) != 1 || len(r.Media) != 1 {
+			t.Fatalf("row %d: %d pictures, %v", r.N, len(r.Draft.Media), r.Problems)
 		}
 	}
 }

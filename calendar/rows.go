@@ -80,7 +80,6 @@ func (f *File) makeRows(ctx context.Context) error {
 			f.note(post.Problem{Line: c.line, Field: "METHOD", Got: post.Shorten(m), Want: "PUBLISH, REQUEST, ADD or CANCEL: it was taken as PUBLISH"})
 		}
 	}
-	inline := 0
 	cut := false
 	tooMany := func(e *event, left int) {
 		if !cut {
@@ -105,12 +104,6 @@ func (f *File) makeRows(ctx context.Context) error {
 		whole := s.master != nil && s.master.cal.method != "ADD" && f.Complete()
 		for j := at; j < len(f.rows); j++ {
 			f.rows[j].Whole = whole
-			for _, m := range f.rows[j].Media {
-				inline += len(m.Data)
-			}
-		}
-		if inline > maxInlineFile {
-			return f.opt.unusable(first.line, "TOO_MUCH_MEDIA", "", fmt.Sprintf("at most %d MiB of pictures inside the file", maxInlineFile>>20), "put them into media/, and name them in the events")
 		}
 		if len(f.rows) > f.opt.mostRows || i == f.opt.mostRows {
 			f.rows = f.rows[:at]
