@@ -336,6 +336,11 @@ func (m *maker) when() {
 			return
 		}
 		zone, name = z.loc, z.zone
+	} else if w.loc == nil && m.File.zone.wrong != "" {
+		m.wrong(col, "UNKNOWN_ZONE", m.File.zone.wrong, errZone.Error(), fmt.Sprintf("write the zone into the name of the column, as in %q, or add a column timezone", "Time (Europe/Berlin)"))
+		return
+	} else if m.File.zone.loc != nil {
+		zone, name = m.File.zone.loc, m.File.zone.name
 	}
 	if w.loc != nil {
 		name = w.zone

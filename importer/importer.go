@@ -86,6 +86,7 @@ type File struct {
 	why      string      // it was recognised
 	dates    []dateOrder // by column
 	whys     []string    // by column: what decided the order of a date column
+	zone     hintedZone  // of its times, as the names of the columns say
 	hadOrder dateOrder   // of rejected rows: that of the dates in the file that they come from
 	serial   []bool      // by column: Excel serial numbers
 	twins    []twin      // columns that must agree

@@ -300,6 +300,7 @@ func (f *File) readHeader(cells []string, found *recognition) error {
 		wrong = append(wrong, f.misspelt(f.line, i+1, name, near))
 	}
 	f.duplicates(have)
+	f.readZone()
 	if have[fieldContent] == 0 && !hasContent(cells) && have[fieldMedia] == 0 && have[fieldTitle] == 0 && len(wrong) == 0 {
 		wrong = append(wrong, post.Problem{File: f.opt.Name, Line: f.line, Code: "NO_CONTENT_COLUMN", Want: "a column named content", Hint: "name the column that holds the texts"})
 	}
@@ -571,6 +572,10 @@ func (f *File) conflict(t twin, line int, got string) post.Problem {
 // decide sets how a date column is read.
 func (f *File) decide(col int, s *dateStats) (post.Problem, bool) {
 	name := f.header[col]
+	hinted := orderNone
+	if len(f.headers) > 0 {
+		hinted = orderIn(name)
+	}
 	f.serial[col] = s.serials > 0 && s.serials == s.filled
 	if f.serial[col] {
 		f.note(post.Problem{Line: f.line, Column: col + 1, Field: name, Code: "EXCEL_SERIALS", Got: s.sample, Want: "dates: the numbers of this column were read as Excel's days since 1900", Hint: "a file from an old Excel for the Mac may count from 1904: then format the column as text"})
@@ -578,12 +583,16 @@ func (f *File) decide(col int, s *dateStats) (post.Problem, bool) {
 	switch {
 	case s.dmy > 0 && s.mdy > 0:
 		return post.Problem{File: f.opt.Name, Line: f.line, Column: col + 1, Field: name, Code: "MIXED_DATES", Want: fmt.Sprintf("one order of day and month: line %d has the day first, line %d the month", s.dmy, s.mdy), Hint: "write dates as 2026-03-01"}, true
+	case s.dmy > 0 && hinted == orderMDY, s.mdy > 0 && hinted == orderDMY:
+		return post.Problem{File: f.opt.Name, Line: max(s.dmy, s.mdy), Column: col + 1, Field: name, Code: "MIXED_DATES", Got: post.Shorten(name), Want: fmt.Sprintf("one order of day and month: the name of the column says that the %s comes first, and this line has it otherwise", hinted.first()), Hint: "write dates as 2026-03-01"}, true
 	case s.dmy > 0 && f.hadOrder == orderMDY, s.mdy > 0 && f.hadOrder == orderDMY:
 		return post.Problem{File: f.opt.Name, Line: max(s.dmy, s.mdy), Column: col + 1, Field: name, Code: "MIXED_DATES", Want: fmt.Sprintf("one order of day and month: the %s comes first in the file that these rows come from", f.hadOrder.first()), Hint: "write dates as 2026-03-01"}, true
 	case s.dmy > 0:
 		f.dates[col], f.whys[col] = orderDMY, fmt.Sprintf("line %d can only be read so", s.dmy)
 	case s.mdy > 0:
 		f.dates[col], f.whys[col] = orderMDY, fmt.Sprintf("line %d can only be read so", s.mdy)
+	case s.open > 0 && hinted != orderNone:
+		f.dates[col], f.whys[col] = hinted, "the name of the column says so"
 	case s.open > 0 && f.hadOrder != orderNone:
 		f.dates[col], f.whys[col] = f.hadOrder, "the file has it so that these rows come from"
 	case s.open > 0 && f.opt.DateOrder == "dmy":
