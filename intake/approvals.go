@@ -72,6 +72,13 @@ func (j *job) approve(ctx context.Context, f *importer.File) (Result, error) {
 		}
 	}
 	a.Refused = len(problems)
+	if len(marks) == 0 {
+		problems = append(problems, post.Problem{
+			File: j.req.Name, Sheet: f.Sheet(), Code: "NOTHING_MARKED", Severity: post.SeverityWarning,
+			Want: "a yes in the approve column of a line: this is a report, none of its lines has one, and what else was changed in it does nothing",
+			Hint: "mend rows that were rejected in the file of rejected rows, others in the calendar",
+		})
+	}
 	res := Result{Outcome: Approved, Approvals: a, Problems: problems[:min(len(problems), mostProblems)], Omitted: max(len(problems)-mostProblems, 0)}
 	res.Import.Account, res.Import.Name = j.req.Account.ID, j.req.Name
 	res.Reports, err = report.WriteNotice(j.in.base(j.req.Report), report.Notice{

@@ -72,6 +72,18 @@ func (d *desk) drafts(ns ...int) [][]string {
 	return d.reportOf("acme/week.csv")
 }
 
+func TestAReportWithoutMarksSaysThatItDoesNothing(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	res := d.approving(marked(d.drafts(1, 2), nil))
+	if res.Outcome != intake.Approved || *res.Approvals != (intake.Approvals{}) {
+		t.Errorf("got %s, %+v", res.Outcome, *res.Approvals)
+	}
+	if len(res.Problems) != 1 || res.Problems[0].Code != "NOTHING_MARKED" || post.HasErrors(res.Problems) {
+		t.Errorf("got %v, want a warning that nothing is marked", res.Problems)
+	}
+}
+
 func TestAReportArmsTheRowsItMarksAndNoOthers(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
