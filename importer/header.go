@@ -64,18 +64,20 @@ type column struct {
 // synonyms are the names under which the columns go about, squeezed: lower case,
 // without blanks and punctuation (INGEST §4.2).
 var synonyms = map[field]string{
-	fieldContent: `content text message messagetext post postcontent posttext copy caption body description tweet socialcopy
-		beitrag inhalt beitragstext nachricht texte contenu texto contenido conteudo conteúdo mensagem mensaje testo contenuto tekst bericht inhoud`,
+	fieldContent: `content text message messagetext post postcontent posttext postcopy copy caption body description tweet socialcopy
+		beitrag inhalt beitragstext nachricht texte contenu texto contenido conteudo conteúdo mensagem mensaje testo contenuto tekst bericht inhoud légende legende legenda`,
 	fieldPlatforms: `platforms platform networks network socialnetwork socialnetworks channels channel accounts account profiles profile
 		socialprofile socialmedias social destination destinations where connections connection kanal kanäle plattform plattformen netzwerk
-		réseau réseaux reseau reseaux canal canaux red redes canales rede canais canale canali rete kanaal kanalen`,
+		réseau réseaux reseau reseaux canal canaux red redes canales rede redsocial redessociales redesocial redessociais réseausocial réseauxsociaux reseausocial reseauxsociaux canais canale canali rete kanaal kanalen`,
 	fieldWhen: `scheduledtime scheduledat scheduled schedule scheduledate scheduledatetime scheduledfor scheduletime publishat publishdate publishtime
-		publishon publicationdate postat postdate postingtime postingdate postatspecifictime datetime due dueat duedate when start startdatetime
-		zeitpunkt veröffentlichung veröffentlichen termin publication datedepublication publicar fechadepublicacion`,
+		publishon publicationdate publicationtime postat postdate posttime postingtime postingdate postatspecifictime datetime due dueat duedate when start startdatetime
+		zeitpunkt veröffentlichung veröffentlichen termin publication datedepublication publicar fechadepublicacion fechadepublicación
+		datadepublicacao datadepublicação datadipubblicazione veröffentlichungsdatum publikationsdatum publicatiedatum dateofpublication`,
 	fieldDate: `date startdate scheduleddate day datum fecha data dateintlformatorprompt`,
-	fieldTime: `time time24hr starttime hour uhrzeit zeit heure hora ora tijd`,
+	fieldTime: `time time24hr starttime hour uhrzeit zeit heure hora ora tijd timeofpublication
+		veröffentlichungszeit heuredepublication horadepublicacion horadepublicación horadepublicacao horadepublicação oradipubblicazione publicatietijd`,
 	fieldMedia: `mediaurl mediaurls media image images imageurl imageurls picture pictureurl photo photos photourl video videourl videourls gifurl gifurls
-		attachment attachments asset assets bild bilder imagem imagen imagine afbeelding medien`,
+		attachment attachments asset assets bild bilder imagem imagen imagine mídia midia afbeelding medien`,
 	fieldTitle:    `title subject headline titel betreff titre asunto titulo título titolo onderwerp`,
 	fieldAlt:      `alttext alttexts alt imagedescription imagealt bildbeschreibung alttexte`,
 	fieldLink:     `link links url linkurl ogmetaurl landingpage lien enlace`,

@@ -461,7 +461,7 @@ func (f *File) better(want field, at []int) (best int, clear bool) {
 // and "start" may be about the work before it.
 func surelyWhen(name string) bool {
 	name = squeeze(name)
-	for _, prefix := range []string{"schedul", "publi", "post", "veröffentlich", "fechadepubli", "datepubli", "datedepubli"} {
+	for _, prefix := range []string{"schedul", "publi", "post", "veröffentlich", "fechadepubli", "datedepubli", "datadepubli", "datadipubbli", "dateofpubli"} {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}

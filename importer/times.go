@@ -432,7 +432,7 @@ func (s *dateStats) add(cell string, line int) {
 		return
 	}
 	s.filled++
-	if len(cell) > 10 && cell[4] == '-' || len(cell) > 60 {
+	if len(cell) > 10 && cell[0] <= '9' && cell[4] == '-' || len(cell) > 60 {
 		return // ISO, or no date at all
 	}
 	if _, ok := serialDay(cell); ok {
