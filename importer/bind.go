@@ -27,6 +27,7 @@ type rarer struct {
 	Zone     string `csv:"timezone"`
 	Status   string `csv:"status"`
 	Approve  string `csv:"approve"`
+	Posted   string `csv:"posted"`
 	ID       string `csv:"external_id"`
 	Comment  string `csv:"first_comment"`
 	Settings string `csv:"platform_settings"`
@@ -242,6 +243,8 @@ func (b *rarer) take(f field, column int, value string) {
 		b.Status = value
 	case fieldApprove:
 		b.Approve = value
+	case fieldPosted:
+		b.Posted = value
 	case fieldID:
 		b.ID = value
 	case fieldComment:

@@ -140,7 +140,7 @@ func (m *maker) clean() {
 		cell  *string
 	}{
 		{fieldContent, &b.Content}, {fieldPlatforms, &b.Platforms}, {fieldWhen, &b.When}, {fieldDate, &b.Date}, {fieldTime, &b.Clock},
-		{fieldTitle, &b.Title}, {fieldLink, &b.Link}, {fieldZone, &b.Zone}, {fieldStatus, &b.Status}, {fieldApprove, &b.Approve}, {fieldID, &b.ID},
+		{fieldTitle, &b.Title}, {fieldLink, &b.Link}, {fieldZone, &b.Zone}, {fieldStatus, &b.Status}, {fieldApprove, &b.Approve}, {fieldPosted, &b.Posted}, {fieldID, &b.ID},
 		{fieldComment, &b.Comment}, {fieldSettings, &b.Settings}, {fieldRepeat, &b.Repeat}, {fieldLabels, &b.Labels},
 	}
 	for _, cells := range [][]placed{b.Media, b.Alts, b.Variants} {
@@ -474,6 +474,9 @@ func (m *maker) status() {
 		m.wrong(fieldStatus, "NOT_TO_BE_POSTED", m.in.Status, "draft or scheduled", "take the row out: it says that it is over")
 	default:
 		m.wrong(fieldStatus, "UNKNOWN_STATUS", m.in.Status, "draft or scheduled", "write draft to keep the row back, or leave the cell empty")
+	}
+	if cell := strings.ToLower(tidy(m.in.Posted)); cell != "" && !no[cell] {
+		m.wrong(fieldPosted, "NOT_TO_BE_POSTED", m.in.Posted, "no, or nothing: this says that the row was posted already", "take the row out, or empty the cell if it is still to go out")
 	}
 	if !m.approves {
 		return

@@ -25,6 +25,7 @@ const (
 	fieldZone      field = "timezone"
 	fieldStatus    field = "status"
 	fieldApprove   field = "approve" // whether the row may go out
+	fieldPosted    field = "posted"  // whether another program has posted the row
 	fieldID        field = "external_id"
 	fieldComment   field = "first_comment"
 	fieldLabels    field = "labels"
@@ -84,12 +85,13 @@ var synonyms = map[field]string{
 	fieldZone:     `timezone tz zone zeitzone fuseauhoraire zonahoraria fusoorario tijdzone`,
 	fieldStatus:   `status state poststatus zustand statut estado stato`,
 	fieldApprove:  `approve approved approval freigabe freigegeben genehmigt aprobado aprovado approuvé approuve approvato goedgekeurd`,
+	fieldPosted:   `posted alreadyposted importsuccess`,
 	fieldID:       `externalid id uid rowid postid reference kennung identifiant`,
 	fieldComment:  `firstcomment followupcomment comment comments ersterkommentar premiercommentaire primercomentario`,
 	fieldLabels:   `labels label tags tag category categories campaign hashtaggroup kategorie kampagne étiquettes etiquetas`,
 	fieldSettings: `platformsettings settings`,
 	fieldRepeat:   `repeat repeats recurrence recurring rrule wiederholung`,
-	fieldIgnored:  `postroomerror notes note notizen location ort enddate endtime alldayevent private reminder posted postgroupid importsuccess`,
+	fieldIgnored:  `postroomerror notes note notizen location ort enddate endtime alldayevent private reminder postgroupid`,
 }
 
 var fieldOf = func() map[string]field {
