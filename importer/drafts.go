@@ -378,6 +378,8 @@ func (m *maker) timeOf(whole, date, clock string) (text string, col field, one b
 		return parts, fieldDate, true
 	case err != nil || !at.clock && clock == "":
 		return whole, fieldWhen, true
+	case !at.clock && !surelyWhen(m.header[column(fieldWhen)]) && date != "":
+		return parts, fieldDate, true
 	case !at.clock:
 		whole += " " + clock
 		if at, err = m.parse(whole, column(fieldWhen)); err != nil {

@@ -354,23 +354,40 @@ func (f *File) splitTimes(have map[field]int) {
 			have[part]++
 		}
 	}
-	if have[fieldWhen] != 2 || have[fieldDate] > 0 || have[fieldTime] > 0 {
+	if have[fieldWhen] < 2 || have[fieldDate] > 0 || have[fieldTime] > 0 {
 		return
 	}
 	day, clock := -1, -1
+	var others []string
 	for i, c := range f.columns {
 		switch s := squeeze(f.header[i]); {
 		case c.field != fieldWhen:
-		case strings.HasSuffix(s, "date"):
+		case have[fieldWhen] > 2 && !surelyWhen(f.header[i]):
+			others = append(others, f.header[i])
+		case strings.HasSuffix(s, "date") && day < 0:
 			day = i
-		case strings.HasSuffix(s, "time"):
+		case strings.HasSuffix(s, "time") && clock < 0:
 			clock = i
 		}
 	}
-	if day >= 0 && clock >= 0 {
-		f.columns[day].field, f.columns[clock].field = fieldDate, fieldTime
-		have[fieldWhen], have[fieldDate], have[fieldTime] = 0, 1, 1
+	if day < 0 || clock < 0 || len(others)+2 != have[fieldWhen] {
+		return
 	}
+	for i, c := range f.columns {
+		if c.field == fieldWhen {
+			f.columns[i].field = fieldIgnored
+		}
+	}
+	f.columns[day].field, f.columns[clock].field = fieldDate, fieldTime
+	have[fieldWhen], have[fieldDate], have[fieldTime] = 0, 1, 1
+	if len(others) > 0 {
+		f.duplicate(day, others, fieldDate)
+	}
+}
+
+// duplicate says which column was taken of several that may be meant.
+func (f *File) duplicate(taken int, left []string, want field) {
+	f.note(post.Problem{Line: f.line, Column: taken + 1, Code: "DUPLICATE_COLUMN", Got: post.Shorten(listed(left)), Want: fmt.Sprintf("one column for %s: %q was taken", want, f.header[taken]), Hint: "remove the others, or give them names that mean something else"})
 }
 
 func (f *File) rename(from, to field) {
@@ -430,7 +447,7 @@ func (f *File) duplicates(have map[field]int) {
 				f.twins = append(f.twins, twin{best, i, false})
 			}
 		}
-		f.note(post.Problem{Line: f.line, Column: best + 1, Code: "DUPLICATE_COLUMN", Got: post.Shorten(listed(left)), Want: fmt.Sprintf("one column for %s: %q was taken", want, f.header[best]), Hint: "remove the others, or give them names that mean something else"})
+		f.duplicate(best, left, want)
 	}
 }
 
@@ -449,7 +466,7 @@ func (f *File) better(want field, at []int) (best int, clear bool) {
 			return i, want != fieldContent
 		}
 	}
-	if want == fieldWhen {
+	if want == fieldWhen || want == fieldDate {
 		if sure := slices.DeleteFunc(slices.Clone(at), func(i int) bool { return !surelyWhen(f.header[i]) }); len(sure) == 1 {
 			return sure[0], true
 		}
