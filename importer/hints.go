@@ -3,6 +3,7 @@ package importer
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +49,8 @@ func zoneIn(hint string) (w wall, wrong string) {
 	for _, word := range words {
 		var one wall
 		switch {
-		case abbreviations[word], american[strings.ToLower(word)] && len(words) <= 2:
+		case slices.ContainsFunc(strings.Split(word, "/"), func(part string) bool { return abbreviations[part] }),
+			american[strings.ToLower(word)] && len(words) <= 2:
 			return wall{}, word
 		case one.setZone(word) != nil:
 		case w.loc != nil && w.zone != one.zone:
