@@ -55,6 +55,25 @@ func TestRejectedRowsComeBackInTheirOwnDialect(t *testing.T) {
 // returns the tool the file was made for, and what each row says and lacks.
 func rejectAll(t *testing.T, as *readAs, name string, data []byte, base string) (tool string, rows []string) {
 	t.Helper()
+	src := writeReport(t, as, name, data, base, func(r *row) (*post.Problem, error) {
+		draft, err := json.Marshal(r.Draft)
+		if err != nil {
+			return nil, err
+		}
+		said := string(draft)
+		for _, p := range r.Problems {
+			said += fmt.Sprintf("\n  %d %s %q", p.Column, p.Code, p.Got)
+		}
+		rows = append(rows, said)
+		return &post.Problem{Field: "content", Got: "-1, \"so\"", Want: "another"}, nil
+	})
+	return src.(csvSource).Dialect().Tool, rows
+}
+
+// writeReport writes the report of a file. A row is rejected where judge says what is
+// wrong with it, and accepted else.
+func writeReport(t *testing.T, as *readAs, name string, data []byte, base string, judge func(*row) (*post.Problem, error)) source {
+	t.Helper()
 	src, err := openSource(t.Context(), as, name, bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, data)
@@ -65,17 +84,15 @@ func rejectAll(t *testing.T, as *readAs, name string, data []byte, base string) 
 	}
 	defer b.Discard()
 	err = src.Rows(t.Context(), func(r *row) error {
-		draft, err := json.Marshal(r.Draft)
+		out := &post.Row{N: r.N, Line: r.Line, Decision: post.Accepted}
+		p, err := judge(r)
 		if err != nil {
 			return err
 		}
-		said := string(draft)
-		for _, p := range r.Problems {
-			said += fmt.Sprintf("\n  %d %s %q", p.Column, p.Code, p.Got)
+		if p != nil {
+			out.Decision, out.Problems = post.Rejected, []post.Problem{*p}
 		}
-		rows = append(rows, said)
-		p := post.Problem{Field: "content", Got: "-1, \"so\"", Want: "another"}
-		return b.Row(r.Cells, r.Raw, &post.Row{N: r.N, Line: r.Line, Decision: post.Rejected, Problems: []post.Problem{p}}, nil)
+		return b.Row(r.Cells, r.Raw, out, nil)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +104,7 @@ func rejectAll(t *testing.T, as *readAs, name string, data []byte, base string) 
 	if err := files.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	return src.(csvSource).Dialect().Tool, rows
+	return src
 }
 
 // Rejected rows mean the days that they meant in their file, though the row that
@@ -122,35 +139,15 @@ func TestRejectedRowsKeepTheirDays(t *testing.T) {
 // a time is wanted, and returns the file of the rejected.
 func rejectB(t *testing.T, as *readAs, name string, data []byte, base, want string) []byte {
 	t.Helper()
-	src, err := openSource(t.Context(), as, name, bytes.NewReader(data), int64(len(data)))
-	if err != nil {
-		t.Fatalf("%v in\n%s", err, data)
-	}
-	b, err := report.NewBuilder(base, shown(src, name), report.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Discard()
-	err = src.Rows(t.Context(), func(r *row) error {
-		out := &post.Row{N: r.N, Line: r.Line, Decision: post.Accepted}
-		if r.Draft.Text == "B" {
-			if got := r.Draft.At.Format(time.RFC3339); got != want {
-				t.Errorf("%s, want %s in\n%s", got, want, data)
-			}
-			out.Decision, out.Problems = post.Rejected, []post.Problem{{Field: "content", Got: "B", Want: "another"}}
+	writeReport(t, as, name, data, base, func(r *row) (*post.Problem, error) {
+		if r.Draft.Text != "B" {
+			return nil, nil
 		}
-		return b.Row(r.Cells, r.Raw, out, nil)
+		if got := r.Draft.At.Format(time.RFC3339); got != want {
+			t.Errorf("%s, want %s in\n%s", got, want, data)
+		}
+		return &post.Problem{Field: "content", Got: "B", Want: "another"}, nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := b.Finish(post.Import{}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := files.Commit(); err != nil {
-		t.Fatal(err)
-	}
 	rejected, err := os.ReadFile(base + ".rejected.csv")
 	if err != nil {
 		t.Fatal(err)
