@@ -160,7 +160,7 @@ func (c *call) each(dry bool, groups []post.Group, change func(i int, g *post.Gr
 	// Each change is on disk before the next one, and on a slow one all of them may take
 	// longer than what the server allows for other requests. Whoever gets no answer asks
 	// again, and a shift is then made twice.
-	_ = http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(bulkWait))
+	allowAnswer(c.w, bulkWait)
 	body := bulkBody{Success: true, DryRun: dry, Matched: len(groups), Results: make([]bulkResult, 0, len(groups))}
 	for i := range groups {
 		if err := c.Context().Err(); err != nil {

@@ -82,6 +82,19 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, h handler) (answered
 	return answered{body: body}, nil
 }
 
+// allowAnswer gives the answer longer than the server does. A server that cannot
+// change that keeps its time.
+func allowAnswer(w http.ResponseWriter, most time.Duration) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(most))
+}
+
+// allowUpload gives the body longer than the server does, and the answer a minute
+// more. A server that cannot change that keeps its time.
+func allowUpload(w http.ResponseWriter, most time.Duration) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(most))
+	allowAnswer(w, most+time.Minute)
+}
+
 // body reads a JSON body whole.
 func (c *call) body() ([]byte, error) {
 	b, err := io.ReadAll(http.MaxBytesReader(c.w, c.Body, mostBody))

@@ -85,11 +85,7 @@ func (a *API) bulkImport(c *call) (any, error) {
 			os.RemoveAll(dir) // what nobody knows of does no harm if it stays
 		}
 	}()
-	// An upload may take longer than what the server allows for other requests; a
-	// server that has no deadlines has nothing to put off.
-	end := time.Now().Add(uploadWait)
-	_ = http.NewResponseController(c.w).SetReadDeadline(end)
-	_ = http.NewResponseController(c.w).SetWriteDeadline(end.Add(time.Minute))
+	allowUpload(c.w, uploadWait)
 	sum, err := c.receive(&j, dir, c.params().text("name"))
 	if err != nil {
 		return nil, err
@@ -313,7 +309,7 @@ func (a *API) jobResults(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(uploadWait)) // it may be as long as what was uploaded
+	allowAnswer(c.w, uploadWait) // it may be as long as what was uploaded
 	return file{f, "text/csv; charset=utf-8"}, nil
 }
 

@@ -270,11 +270,7 @@ func (a *API) putUpload(w http.ResponseWriter, r *http.Request) error {
 	if r.ContentLength > most {
 		return asTooLarge(&http.MaxBytesError{Limit: most}, 0)
 	}
-	// As for a file of bulkImport; who is let in here has a URL of ours. Where the
-	// connection takes no deadline, the server's own stay.
-	last := time.Now().Add(mediaWait)
-	_ = http.NewResponseController(w).SetReadDeadline(last)
-	_ = http.NewResponseController(w).SetWriteDeadline(last.Add(time.Minute))
+	allowUpload(w, mediaWait) // as for a file of bulkImport; who is let in here has a URL of ours
 	body := &received{Reader: http.MaxBytesReader(w, r.Body, most)}
 	pin, err := a.Media.Put(r.Context(), body, path.Base(m.URL), most)
 	if body.err != nil {
@@ -337,7 +333,7 @@ func (a *API) getUpload(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h.Set("Content-Type", m.Pin.Type)
 	h.Set("Content-Security-Policy", "default-src 'none'")
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(mediaWait)) // else the server's own stays
+	allowAnswer(w, mediaWait)
 	http.ServeContent(w, r, "", time.Time{}, f)
 	return nil
 }

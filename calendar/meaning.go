@@ -129,7 +129,8 @@ func backLink(u string) bool {
 	return slices.ContainsFunc(backLinks, func(part string) bool { return strings.Contains(u, part) })
 }
 
-// mostNames bounds the platforms that one event or calendar names.
+// mostNames bounds the platforms that one event or calendar names, and the media that
+// an event does.
 const mostNames = 200
 
 // A placedName is a platform as written, and where.
