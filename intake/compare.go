@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/postroom/postroom/internal/radix"
 	"github.com/postroom/postroom/post"
 )
 
@@ -88,7 +89,7 @@ func (j *job) compare(ctx context.Context) error {
 	j.prev = prev
 
 	var moved []settledRow // key matches with another version, by row
-	var keys []hashRef
+	var keys []radix.Ref
 	if found {
 		// The rows given back in a rejected file are not numbered as in the
 		// whole file, so only their own ids count.
@@ -102,7 +103,7 @@ func (j *job) compare(ctx context.Context) error {
 		if len(j.told) > 0 {
 			has := map[uint32]settledRow{}
 			for _, m := range ms {
-				row := keys[m.At].row
+				row := keys[m.At].Row
 				has[row] = settledRow{row: row, group: m.Group, imp: m.Import, was: m.Row, version: m.Version}
 			}
 			if err := j.passTold(ctx, has); err != nil {
@@ -111,7 +112,7 @@ func (j *job) compare(ctx context.Context) error {
 		}
 		matched := map[uint32]settledRow{} // of rows that take a post back
 		for _, m := range ms {
-			row := keys[m.At].row
+			row := keys[m.At].Row
 			s := settledRow{row: row, why: sameRow, group: m.Group, imp: m.Import, was: m.Row}
 			switch {
 			case j.marks[row]&settled != 0:
@@ -129,7 +130,7 @@ func (j *job) compare(ctx context.Context) error {
 		if j.cal != nil {
 			known := map[uint32]bool{}
 			for _, m := range ms {
-				known[keys[m.At].row] = true
+				known[keys[m.At].Row] = true
 			}
 			if err := j.ignoreOlder(ctx, known); err != nil {
 				return err
@@ -144,7 +145,7 @@ func (j *job) compare(ctx context.Context) error {
 	slices.SortFunc(moved, func(a, b settledRow) int { return int(a.row) - int(b.row) })
 	var loose []settledRow // key matches that came to nothing: their group may be nobody's now
 	for _, m := range ms {
-		row := twins[m.At].row
+		row := twins[m.At].Row
 		at, known := slices.BinarySearchFunc(moved, row, func(s settledRow, row uint32) int { return int(s.row) - int(row) })
 		switch {
 		case known && moved[at].group == m.Group:

@@ -54,7 +54,7 @@ func (j *job) hear(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("group %s: %w", m.Group, err)
 		}
-		n := int(refs[m.At].row)
+		n := int(refs[m.At].Row)
 		if at := unix(g.ScheduledAt); fate(&g) != fateGone && j.near(j.ats[n], at) {
 			if j.heard == nil {
 				j.heard = map[int]heard{}

@@ -13,6 +13,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/postroom/postroom/internal/radix"
 	"github.com/postroom/postroom/post"
 )
 
@@ -223,15 +224,9 @@ func nth(h uint64, n uint32) uint64 {
 	return xxhash.Sum64(b[:])
 }
 
-// A hashRef is one hash and the row it belongs to, counted from 0.
-type hashRef struct {
-	hash uint64
-	row  uint32
-}
-
-// sorted returns hashes with their rows, by hash and then by row.
-func sorted(n int, hash func(row int) (uint64, bool)) []hashRef {
-	// By the first bits first, so that what is sorted fits a processor's cache.
+// sorted returns hashes with their rows, counted from 0, by hash and then by row.
+func sorted(n int, hash func(row int) (uint64, bool)) []radix.Ref {
+	// By the first bits first, so that each processor sorts some of them.
 	var ends [1 << 8]int
 	for i := range n {
 		if h, ok := hash(i); ok {
@@ -243,10 +238,10 @@ func sorted(n int, hash func(row int) (uint64, bool)) []hashRef {
 		at[i], ends[i] = ends[i-1], ends[i-1]+ends[i]
 	}
 	at[0] = 0
-	starts, refs := at, make([]hashRef, ends[len(ends)-1])
+	starts, refs := at, make([]radix.Ref, ends[len(ends)-1])
 	for i := range n {
 		if h, ok := hash(i); ok {
-			refs[at[h>>56]] = hashRef{h, uint32(i)}
+			refs[at[h>>56]] = radix.Ref{Hash: h, Row: uint32(i)}
 			at[h>>56]++
 		}
 	}
@@ -254,8 +249,11 @@ func sorted(n int, hash func(row int) (uint64, bool)) []hashRef {
 	workers := runtime.GOMAXPROCS(0)
 	for w := range workers {
 		sorting.Go(func() {
+			var scratch []radix.Ref
 			for i := w; i < len(ends); i += workers {
-				sortRefs(refs[starts[i]:ends[i]])
+				part := refs[starts[i]:ends[i]]
+				scratch = slices.Grow(scratch[:0], len(part))
+				radix.SortHashes(part, scratch[:cap(scratch)])
 			}
 		})
 	}
@@ -263,45 +261,24 @@ func sorted(n int, hash func(row int) (uint64, bool)) []hashRef {
 	return refs
 }
 
-func sortRefs(refs []hashRef) {
-	slices.SortFunc(refs, func(a, b hashRef) int {
-		switch {
-		case a.hash < b.hash:
-			return -1
-		case a.hash > b.hash:
-			return 1
-		}
-		return int(a.row) - int(b.row)
-	})
-}
-
-// tellApart gives the repeats among refs hashes of their own, in row order, and
-// calls set for each that changed. refs is sorted again.
-func tellApart(refs []hashRef, set func(row int, hash uint64, first int)) {
-	changed := false
+// tellApart gives the repeats among refs, which are sorted, hashes of their own, in
+// row order, and calls set for each.
+func tellApart(refs []radix.Ref, set func(row int, hash uint64, first int)) {
 	for i := 0; i < len(refs); {
-		end := i + 1
-		for end < len(refs) && refs[end].hash == refs[i].hash {
-			end++
-		}
 		first := refs[i]
-		for n := i + 1; n < end; n++ {
-			refs[n].hash = nth(first.hash, uint32(n-i))
-			set(int(refs[n].row), refs[n].hash, int(first.row))
-			changed = true
+		n := i + 1
+		for ; n < len(refs) && refs[n].Hash == first.Hash; n++ {
+			set(int(refs[n].Row), nth(first.Hash, uint32(n-i)), int(first.Row))
 		}
-		i = end
-	}
-	if changed {
-		sortRefs(refs)
+		i = n
 	}
 }
 
 // hashes returns the hashes alone.
-func hashes(refs []hashRef) []uint64 {
+func hashes(refs []radix.Ref) []uint64 {
 	hs := make([]uint64, len(refs))
 	for i := range refs {
-		hs[i] = refs[i].hash
+		hs[i] = refs[i].Hash
 	}
 	return hs
 }

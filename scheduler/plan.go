@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/postroom/postroom/internal/radix"
 	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
 )
@@ -82,7 +83,7 @@ type planner struct {
 	sets  [][]post.ConnectionID
 	items []Item
 	slots []Slot
-	order []uint64 // what wants a place, by time and then index: see sortByTime
+	order []uint64 // what wants a place, by time and then index: see radix.SortTimes
 
 	blank []uint32 // what wants an opening, by index
 
@@ -118,7 +119,7 @@ func (pl *planner) queue() {
 			pl.order = append(pl.order, uint64(it.At)<<32|uint64(i))
 		}
 	}
-	sortByTime(pl.order)
+	radix.SortTimes(pl.order)
 }
 
 // close lays out quiet hours and blackout days, as far as an item can get.

@@ -113,18 +113,3 @@ func TestMinuteSetIsASet(t *testing.T) {
 		}
 	})
 }
-
-func TestSortByTimeKeepsTheOrderOfEquals(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		second := rapid.OneOf(rapid.Uint64Range(0, 3), rapid.Uint64Range(1_770_000_000, 1_780_000_000), rapid.Uint64Range(0, lastSecond))
-		keys := make([]uint64, rapid.IntRange(0, 50).Draw(t, "n"))
-		for i := range keys {
-			keys[i] = second.Draw(t, "second")<<32 | uint64(i)
-		}
-		want := slices.Sorted(slices.Values(keys))
-		if sortByTime(keys); !slices.Equal(keys, want) {
-			t.Fatalf("got %x, want %x", keys, want)
-		}
-	})
-}

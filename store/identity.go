@@ -10,6 +10,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/postroom/postroom/internal/radix"
 	"github.com/postroom/postroom/post"
 )
 
@@ -25,55 +26,28 @@ const (
 	runsAtOnce = 800 // blocks in one commit
 )
 
-type keyEntry struct {
-	key, version uint64
-	row          uint32
+// byHash keeps rows apart by the first bits of their hash, so that what grows, and
+// what is sorted, stays small.
+type byHash [64][]radix.Ref
+
+func (h *byHash) add(hash uint64, row int) {
+	h[hash>>58] = append(h[hash>>58], radix.Ref{Hash: hash, Row: uint32(row)})
 }
 
-func (e keyEntry) append(b []byte) []byte {
-	b = binary.BigEndian.AppendUint64(b, e.key)
-	b = binary.BigEndian.AppendUint64(b, e.version)
-	return binary.BigEndian.AppendUint32(b, e.row)
+// appendKey appends the entry of a row's key: the hash, the version and the row.
+func (t *Stage) appendKey(b []byte, r radix.Ref) []byte {
+	b = binary.BigEndian.AppendUint64(b, r.Hash)
+	b = binary.BigEndian.AppendUint64(b, t.versions[r.Row-1])
+	return binary.BigEndian.AppendUint32(b, r.Row)
 }
 
-type twinEntry struct {
-	twin uint64
-	row  uint32
+// appendTwin appends the entry of a twin: the hash and the row.
+func appendTwin(b []byte, r radix.Ref) []byte {
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(b, r.Hash), r.Row)
 }
 
-func (e twinEntry) append(b []byte) []byte {
-	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(b, e.twin), e.row)
-}
-
-// byHash keeps entries apart by the first bits of their hash, so that what grows,
-// and what is sorted, stays small.
-type byHash[E any] [64][]E
-
-func (h *byHash[E]) add(hash uint64, e E) { h[hash>>58] = append(h[hash>>58], e) }
-
-// sort orders the entries; order compares those of the same hash too.
-func (h *byHash[E]) sort(order func(a, b E) int) {
-	for _, part := range h {
-		slices.SortFunc(part, order)
-	}
-}
-
-func (a keyEntry) compare(b keyEntry) int {
-	if a.key != b.key {
-		return cmp.Compare(a.key, b.key)
-	}
-	return cmp.Compare(a.row, b.row)
-}
-
-func (a twinEntry) compare(b twinEntry) int {
-	if a.twin != b.twin {
-		return cmp.Compare(a.twin, b.twin)
-	}
-	return cmp.Compare(a.row, b.row)
-}
-
-// writeRun writes sorted entries, and lets go of them.
-func writeRun[E interface{ append([]byte) []byte }](ctx context.Context, t *Stage, bucket []byte, size int, entries *byHash[E]) error {
+// writeRun writes entries by hash and then by row, and lets go of them.
+func (t *Stage) writeRun(ctx context.Context, bucket []byte, size int, entries *byHash, entry func([]byte, radix.Ref) []byte) error {
 	var blocks [][]byte
 	flush := func() error {
 		err := t.s.update(ctx, func(c *change) error {
@@ -91,9 +65,12 @@ func writeRun[E interface{ append([]byte) []byte }](ctx context.Context, t *Stag
 	}
 	var block []byte
 	n := 0
+	var scratch []radix.Ref
 	for i, part := range entries {
-		for _, e := range part {
-			block = e.append(block)
+		scratch = slices.Grow(scratch[:0], len(part))
+		radix.SortHashes(part, scratch[:cap(scratch)])
+		for _, r := range part {
+			block = entry(block, r)
 			if n++; n%runEntries != 0 {
 				continue
 			}

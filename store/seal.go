@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/postroom/postroom/internal/radix"
 	"github.com/postroom/postroom/post"
 )
 
@@ -49,17 +50,11 @@ func (t *Stage) Prepare(ctx context.Context) error {
 	// those who write at once share a commit.
 	var ends errgroup.Group
 	ends.Go(t.finishWriting)
-	ends.Go(func() error {
-		t.keys.sort(keyEntry.compare)
-		return writeRun(ctx, t, bucketKeyRuns, keySize, &t.keys)
-	})
-	ends.Go(func() error {
-		t.twins.sort(twinEntry.compare)
-		return writeRun(ctx, t, bucketTwinRuns, twinSize, &t.twins)
-	})
+	ends.Go(func() error { return t.writeRun(ctx, bucketKeyRuns, keySize, &t.keys, t.appendKey) })
+	ends.Go(func() error { return t.writeRun(ctx, bucketTwinRuns, twinSize, &t.twins, appendTwin) })
 	ends.Go(func() error {
 		for _, entries := range t.open {
-			slices.Sort(entries)
+			radix.SortTimes(entries)
 		}
 		return t.writeOpen(ctx)
 	})

@@ -40,16 +40,17 @@ type Stage struct {
 	spare  chan *stageChunk
 	wrote  chan error
 
-	open   map[uint32][]runEntry // by connection
-	keys   byHash[keyEntry]
-	twins  byHash[twinEntry]
-	use    map[useKey]int
-	total  map[post.Status]int
-	moving map[post.ID]staged // media that came through the API, of groups that are replaced
-	conns  []uint32           // of the group at hand
-	event  []byte             // of the group at hand
-	counts post.Counts
-	row    int // the last one added
+	open     map[uint32][]runEntry // by connection
+	keys     byHash
+	versions []uint64 // of keys, by row from 0
+	twins    byHash
+	use      map[useKey]int
+	total    map[post.Status]int
+	moving   map[post.ID]staged // media that came through the API, of groups that are replaced
+	conns    []uint32           // of the group at hand
+	event    []byte             // of the group at hand
+	counts   post.Counts
+	row      int // the last one added
 
 	due      []uint32 // the connections of open, once prepared
 	prepared bool
@@ -193,9 +194,11 @@ func (t *Stage) Add(r *post.Row, g *post.Group) error {
 		r.Group = g.ID
 	}
 	if !r.Group.IsZero() {
-		t.keys.add(r.Key, keyEntry{r.Key, r.Version, uint32(r.N)})
+		t.keys.add(r.Key, r.N)
+		t.versions = append(t.versions, make([]uint64, r.N-len(t.versions))...)
+		t.versions[r.N-1] = r.Version
 		if g != nil {
-			t.twins.add(r.Twin, twinEntry{r.Twin, uint32(r.N)})
+			t.twins.add(r.Twin, r.N)
 		}
 	}
 	t.counts.Count(r.Decision)
