@@ -2,10 +2,10 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -45,7 +45,12 @@ func (t *Stage) Prepare(ctx context.Context) error {
 	}
 	t.prepared = true
 	t.endBlock()
-	t.due = slices.Sorted(maps.Keys(t.open))
+	for _, c := range t.conns {
+		if c.waits > 0 {
+			t.due = append(t.due, c)
+		}
+	}
+	slices.SortFunc(t.due, func(a, b *stageConn) int { return cmp.Compare(a.number, b.number) })
 	// What one of them sorts while another one's pages are synced costs no time, and
 	// those who write at once share a commit.
 	var ends errgroup.Group
@@ -53,8 +58,8 @@ func (t *Stage) Prepare(ctx context.Context) error {
 	ends.Go(func() error { return t.writeRun(ctx, bucketKeyRuns, keySize, &t.keys, t.appendKey) })
 	ends.Go(func() error { return t.writeRun(ctx, bucketTwinRuns, twinSize, &t.twins, appendTwin) })
 	ends.Go(func() error {
-		for _, entries := range t.open {
-			radix.SortTimes(entries)
+		for _, c := range t.due {
+			radix.SortTimes(c.open)
 		}
 		return t.writeOpen(ctx)
 	})
@@ -99,7 +104,7 @@ func (t *Stage) seal(ctx context.Context, seal post.Seal) (post.Import, error) {
 		if err := t.checkCaps(c, seal.Caps); err != nil {
 			return err
 		}
-		for k, n := range t.use {
+		for k, n := range t.use() {
 			if err := c.use(k, n); err != nil {
 				return err
 			}
@@ -110,8 +115,8 @@ func (t *Stage) seal(ctx context.Context, seal post.Seal) (post.Import, error) {
 		if err := c.Bucket(bucketStages).Delete(t.base[:]); err != nil {
 			return err
 		}
-		for _, n := range t.due {
-			if err := errors.Join(c.promote(n, t.base), c.wake(n)); err != nil {
+		for _, conn := range t.due {
+			if err := errors.Join(c.promote(conn.number, t.base), c.wake(conn.number)); err != nil {
 				return err
 			}
 		}
@@ -184,27 +189,24 @@ func (t *Stage) writeOpen(ctx context.Context) error {
 		batch = batch[:0]
 		return err
 	}
-	for _, n := range t.due {
-		for es := range slices.Chunk(t.open[n], blockPosts) {
-			if batch = append(batch, block{n, es}); len(batch) == blocksAtOnce {
+	for _, c := range t.due {
+		for es := range slices.Chunk(c.open, blockPosts) {
+			if batch = append(batch, block{c.number, es}); len(batch) == blocksAtOnce {
 				if err := flush(); err != nil {
 					return err
 				}
 			}
 		}
+		c.open = nil
 	}
-	if err := flush(); err != nil {
-		return err
-	}
-	t.open = nil
-	return nil
+	return flush()
 }
 
 // checkCaps refuses what would break a cap at this moment.
 func (t *Stage) checkCaps(c *change, caps []post.Cap) error {
 	for _, limit := range caps {
 		asked := 0
-		for k, n := range t.use {
+		for k, n := range t.use() {
 			name, _ := t.s.names.conn(k.conn)
 			if k.month == limit.Month && (limit.Connection == "" || name.id == limit.Connection) {
 				asked += n

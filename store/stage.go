@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/postroom/postroom/post"
@@ -40,21 +41,63 @@ type Stage struct {
 	spare  chan *stageChunk
 	wrote  chan error
 
-	open     map[uint32][]runEntry // by connection
+	conns    map[post.ConnectionID]*stageConn
 	keys     byHash
 	versions []uint64 // of keys, by row from 0
 	twins    byHash
-	use      map[useKey]int
 	total    map[post.Status]int
 	moving   map[post.ID]staged // media that came through the API, of groups that are replaced
-	conns    []uint32           // of the group at hand
+	at       []*stageConn       // of the posts of the group at hand
+	numbers  []uint32           // of at
 	event    []byte             // of the group at hand
 	counts   post.Counts
 	row      int // the last one added
 
-	due      []uint32 // the connections of open, once prepared
+	due      []*stageConn // those with posts that wait, by number, once prepared
 	prepared bool
 	ended    bool
+}
+
+// A stageConn is what a stage brings to one connection.
+type stageConn struct {
+	number uint32
+	open   []runEntry
+	waits  int // the length of open, also when that is written
+	months []monthUse
+}
+
+// monthUse is how many posts a stage brings to a month.
+type monthUse struct {
+	month post.Month
+	n     int
+}
+
+// count counts a post that waits. A file has few months.
+func (c *stageConn) count(month post.Month) {
+	c.waits++
+	for i := range c.months {
+		if c.months[i].month == month {
+			c.months[i].n++
+			return
+		}
+	}
+	c.months = append(c.months, monthUse{month, 1})
+}
+
+// use yields what the stage adds to each count of what is used.
+func (t *Stage) use() iter.Seq2[useKey, int] {
+	return func(yield func(useKey, int) bool) {
+		for _, c := range t.due {
+			if !yield(useKey{t.number, c.number, 0}, c.waits) {
+				return
+			}
+			for _, m := range c.months {
+				if !yield(useKey{t.number, c.number, m.month}, m.n) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // staged is media of an upload as a group of the stage has it.
@@ -89,7 +132,7 @@ func (s *Store) Stage(ctx context.Context, account post.AccountID) (*Stage, erro
 	t := &Stage{
 		s: s, ctx: ctx, account: account, number: n, baseAt: now.Unix(),
 		chunk: &stageChunk{}, chunks: make(chan *stageChunk), spare: make(chan *stageChunk, 2), wrote: make(chan error, 1),
-		open: map[uint32][]runEntry{}, use: map[useKey]int{}, total: map[post.Status]int{},
+		conns: map[post.ConnectionID]*stageConn{}, total: map[post.Status]int{},
 	}
 	err := s.update(ctx, func(c *change) error {
 		t.base = c.stageBase(now, binary.BigEndian.Uint64(random[:]))
@@ -258,20 +301,16 @@ func (t *Stage) addGroup(g *post.Group) error {
 	if err := settle(g); err != nil {
 		return fmt.Errorf("stage row %d: %w", g.Row, err)
 	}
-	t.conns = t.conns[:0]
+	t.at, t.numbers = t.at[:0], t.numbers[:0]
 	for i := range g.Posts {
-		n, ok := t.s.names.connNumber(connName{t.account, g.Posts[i].Connection})
-		if !ok {
-			all := make([]post.ConnectionID, len(g.Posts))
-			for i := range g.Posts {
-				all[i] = g.Posts[i].Connection
-			}
-			if err := t.s.register(t.ctx, t.account, all); err != nil {
+		c := t.conns[g.Posts[i].Connection]
+		if c == nil {
+			var err error
+			if c, err = t.meet(g, i); err != nil {
 				return err
 			}
-			n, _ = t.s.names.connNumber(connName{t.account, g.Posts[i].Connection})
 		}
-		t.conns = append(t.conns, n)
+		t.at, t.numbers = append(t.at, c), append(t.numbers, c.number)
 	}
 	g.ID = t.last.Add(1)
 	if low := int(g.ID[9])<<16 | int(g.ID[10])<<8 | int(g.ID[11]); low+len(g.Posts) >= 1<<24 {
@@ -305,9 +344,9 @@ func (t *Stage) addGroup(g *post.Group) error {
 		t.total[p.Status]++
 		if p.Status == post.StatusScheduled {
 			scheduled = true
-			t.open[t.conns[i]] = append(t.open[t.conns[i]], newRunEntry(p.DueAt, far+uint64(i)+1, i))
-			t.use[useKey{t.number, t.conns[i], 0}]++
-			t.use[useKey{t.number, t.conns[i], post.MonthOf(p.SlotAt)}]++
+			c := t.at[i]
+			c.open = append(c.open, newRunEntry(p.DueAt, far+uint64(i)+1, i))
+			c.count(post.MonthOf(p.SlotAt))
 		}
 	}
 	c := t.chunk
@@ -320,10 +359,30 @@ func (t *Stage) addGroup(g *post.Group) error {
 		t.event = appendEvent(t.event[:0], &post.LogEntry{Group: g.ID, Event: "scheduled", At: g.CreatedAt})
 		history = t.event
 	}
-	c.groups = append(c.groups, encodeGroup(startRecord(c.groups[head:head], history), g, t.number, t.conns)...)
+	c.groups = append(c.groups, encodeGroup(startRecord(c.groups[head:head], history), g, t.number, t.numbers)...)
 	binary.BigEndian.PutUint32(c.groups[at:], uint32(len(c.groups)-head))
 	c.n++
 	return nil
+}
+
+// meet makes room for the connection of a group's i-th post, which the stage has not
+// met before. The store may not have either.
+func (t *Stage) meet(g *post.Group, i int) (*stageConn, error) {
+	name := connName{t.account, g.Posts[i].Connection}
+	n, ok := t.s.names.connNumber(name)
+	if !ok {
+		all := make([]post.ConnectionID, len(g.Posts))
+		for i := range g.Posts {
+			all[i] = g.Posts[i].Connection
+		}
+		if err := t.s.register(t.ctx, t.account, all); err != nil {
+			return nil, err
+		}
+		n, _ = t.s.names.connNumber(name)
+	}
+	c := &stageConn{number: n}
+	t.conns[name.id] = c
+	return c, nil
 }
 
 // Discard takes back all that was staged.
