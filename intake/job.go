@@ -43,13 +43,14 @@ type job struct {
 	pins map[string]pinning // by where a row says that it lies
 
 	// Of the survey.
-	marks  []mark
-	ids    []identity
-	sets   []uint32 // index into conns.sets
-	ats    []int64  // requested, Unix seconds; 0 for none
-	conns  setTable
-	repeat map[int]int // row -> the earlier row that has the same id
-	echoes map[int]int // row -> the earlier row that says the same on the same connections, not long before or after
+	marks      []mark
+	ids        []identity
+	sets       []uint32 // index into conns.sets
+	ats        []int64  // requested, Unix seconds; 0 for none
+	conns      setTable
+	validators [][]Validator // by set
+	repeat     map[int]int   // row -> the earlier row that has the same id
+	echoes     map[int]int   // row -> the earlier row that says the same on the same connections, not long before or after
 
 	// Of the comparison.
 	settled []settledRow        // rows that need nothing, by row
@@ -178,7 +179,7 @@ func (j *job) survey(ctx context.Context) error {
 			case len(d.Media) > 0 && j.req.Media != nil:
 				m |= pictured
 			default:
-				m |= j.validate(d)
+				m |= j.validate(set, d)
 			}
 		}
 		j.marks = append(j.marks, m)
@@ -207,13 +208,19 @@ func (j *job) progress(storing bool, done, of int) {
 	}
 }
 
-// validate asks the platforms about a draft, and returns the marks that it earns.
-func (j *job) validate(d *post.Draft) (m mark) {
-	for _, c := range d.Connections {
-		v := j.req.Account.Validators[c]
-		if v == nil {
-			continue
+// validate asks the platforms about a draft for a set of connections, and returns the
+// marks that it earns.
+func (j *job) validate(set uint32, d *post.Draft) (m mark) {
+	for n := len(j.validators); n < len(j.conns.sets); n++ {
+		var vs []Validator
+		for _, c := range j.conns.sets[n] {
+			if v := j.req.Account.Validators[c]; v != nil {
+				vs = append(vs, v)
+			}
 		}
+		j.validators = append(j.validators, vs)
+	}
+	for _, v := range j.validators[set] {
 		if ps := v.Validate(&d.Content); len(ps) > 0 {
 			m |= warned
 			if post.HasErrors(ps) {

@@ -78,7 +78,7 @@ func (j *job) look(ctx context.Context) error {
 		if len(j.pinned(r)) > 0 {
 			m |= bad | warned
 		} else {
-			m |= j.validate(r.Draft)
+			m |= j.validate(j.sets[r.N-1], r.Draft)
 		}
 		j.marks[r.N-1] |= m
 		if m&bad != 0 && r.event != nil {

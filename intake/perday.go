@@ -16,32 +16,43 @@ import (
 type perDay struct {
 	zone  *time.Location
 	conns map[post.ConnectionID]*dayCounts
+	sets  map[uint32][]*dayCounts // the same, of each connection of a set
 }
 
 // dayCounts are the posts of one connection.
 type dayCounts struct {
+	zone  *time.Location
 	most  int   // a day; 0 for no bound
 	first int   // the day of count[0], as [walltime.Day] counts them
 	count []int // by day
 }
 
 func newPerDay(zone *time.Location) *perDay {
-	return &perDay{zone: zone, conns: map[post.ConnectionID]*dayCounts{}}
+	return &perDay{zone: zone, conns: map[post.ConnectionID]*dayCounts{}, sets: map[uint32][]*dayCounts{}}
+}
+
+// of returns the counts of the connections of a set.
+func (d *perDay) of(set uint32, ids []post.ConnectionID) []*dayCounts {
+	if all, ok := d.sets[set]; ok {
+		return all
+	}
+	all := make([]*dayCounts, len(ids))
+	for i, c := range ids {
+		if d.conns[c] == nil {
+			d.conns[c] = &dayCounts{zone: d.zone, most: limits.RateOf(c.Platform()).MostDay}
+		}
+		all[i] = d.conns[c]
+	}
+	d.sets[set] = all
+	return all
 }
 
 // add counts one post.
-func (d *perDay) add(c post.ConnectionID, at time.Time) {
-	counts := d.conns[c]
-	if counts == nil {
-		counts = &dayCounts{most: limits.RateOf(c.Platform()).MostDay}
-		d.conns[c] = counts
+func (d *dayCounts) add(at time.Time) {
+	if d.most == 0 {
+		return
 	}
-	if counts.most > 0 {
-		counts.add(walltime.Day(at, d.zone))
-	}
-}
-
-func (d *dayCounts) add(day int) {
+	day := walltime.Day(at, d.zone)
 	switch {
 	case len(d.count) == 0:
 		d.first = day

@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/postroom/postroom/limits"
@@ -75,12 +76,40 @@ func (j *job) placed() iter.Seq2[int, *scheduler.Slot] {
 	}
 }
 
+// A setMonth counts the rows for a set of connections within a month.
+type setMonth struct {
+	from, to int64 // Unix seconds; to is exclusive
+	rows     int
+}
+
 // reserve counts what the plan promises, and returns the caps under which it may
-// be sealed and the forecast.
+// be sealed and the forecast. A file has few sets and months: its rows are counted
+// by these first.
 func (j *job) reserve(m *limits.Meter) ([]post.Cap, []limits.QuotaLine) {
+	counts := make([][]setMonth, len(j.conns.sets))
 	for n, s := range j.placed() {
-		if s.Verdict == scheduler.Placed {
-			m.Reserve(j.conns.sets[j.sets[n]], time.Unix(s.At, 0))
+		if s.Verdict != scheduler.Placed {
+			continue
+		}
+		set := j.sets[n]
+		last := s.At + int64(len(j.conns.sets[set])-1)*int64(m.Across/time.Second)
+		i := slices.IndexFunc(counts[set], func(c setMonth) bool { return c.from <= s.At && s.At < c.to })
+		if i < 0 {
+			month := post.MonthOf(time.Unix(s.At, 0))
+			i = len(counts[set])
+			counts[set] = append(counts[set], setMonth{from: month.Start().Unix(), to: (month + 1).Start().Unix()})
+		}
+		if last < counts[set][i].to {
+			counts[set][i].rows++
+		} else {
+			m.Reserve(j.conns.sets[set], time.Unix(s.At, 0))
+		}
+	}
+	for set, months := range counts {
+		for _, c := range months {
+			if c.rows > 0 {
+				m.ReserveMany(j.conns.sets[set], time.Unix(c.from, 0), c.rows)
+			}
 		}
 	}
 	return m.Caps(), m.Lines()

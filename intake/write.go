@@ -273,12 +273,14 @@ func (w *writer) place(row *post.Row, r *row, s *scheduler.Slot) *post.Group {
 	if u, ok := w.uploads[uint32(row.N-1)]; ok {
 		g.Media, g.AltTexts = append(slices.Clip(g.Media), u.media...), u.alts
 	}
-	for i, c := range d.Connections {
+	set := w.sets[r.N-1]
+	days := w.perDay.of(set, w.conns.sets[set])
+	for i, c := range w.conns.sets[set] {
 		p := post.Post{Account: w.imp.Account, Connection: c, Status: status, UpdatedAt: w.req.Now}
 		if status == post.StatusScheduled {
 			p.DueAt = slot.Add(time.Duration(i) * w.req.Account.Rules.Spread())
 			p.SlotAt = p.DueAt
-			w.perDay.add(c, p.DueAt)
+			days[i].add(p.DueAt)
 		}
 		g.Posts = append(g.Posts, p)
 	}

@@ -75,6 +75,9 @@ func (m *Meter) Check(conns []post.ConnectionID, at, now time.Time) *post.LimitE
 // Reserve counts a group on conns at at, whether it fits or not.
 func (m *Meter) Reserve(conns []post.ConnectionID, at time.Time) { m.reserve(conns, at, 1) }
 
+// ReserveMany counts n groups on conns, all in the months of one at at.
+func (m *Meter) ReserveMany(conns []post.ConnectionID, at time.Time, n int) { m.reserve(conns, at, n) }
+
 // Cancel takes a reservation back.
 func (m *Meter) Cancel(conns []post.ConnectionID, at time.Time) { m.reserve(conns, at, -1) }
 
