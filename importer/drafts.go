@@ -167,8 +167,9 @@ var lostLetters = regexp.MustCompile(`(?:^|[\s("'])\?{4,}`)
 func (m *maker) letters(text string) {
 	const want, hint = "the letters as they were", "save the file as CSV UTF-8"
 	switch {
-	case strings.Contains(text, "????") && lostLetters.MatchString(text):
+	case strings.IndexByte(text, '?') >= 0 && strings.Contains(text, "????") && lostLetters.MatchString(text):
 		m.warn(fieldContent, "LOST_LETTERS", text, want+": runs of ? often stand for letters that a program could not write", hint)
+	case strings.IndexByte(text, "\ufffd"[0]) < 0 && strings.IndexByte(text, "Ã"[0]) < 0: // nearly all
 	case strings.Contains(text, "\ufffd"):
 		m.warn(fieldContent, "LOST_LETTERS", text, want+": a program has put � in place of some", hint)
 	case strings.Contains(text, "Ã") || strings.Contains(text, "â€"):

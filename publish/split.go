@@ -316,8 +316,8 @@ func marks(text string) (parts []string, own bool) {
 	} else {
 		parts = []string{text}
 	}
-	if len(parts) != 1 || !strings.Contains(parts[0], "/") {
-		return parts, false
+	if len(parts) != 1 || parts[0] == "" || strings.IndexByte("])", parts[0][len(parts[0])-1]) < 0 {
+		return parts, false // the last number would be its end
 	}
 	for _, mark := range []*regexp.Regexp{markSquare, markRound} {
 		if byNumber := sequence(parts[0], mark); byNumber != nil {

@@ -54,7 +54,7 @@ func (b *Builder) endLine() {
 // out: what looks like a formula gets an apostrophe before it (INGEST §4.1).
 func appendCell(b []byte, s string, comma byte) []byte {
 	risky := isFormula(s)
-	if !risky && strings.IndexByte(s, comma) < 0 && !strings.ContainsAny(s, "\"\r\n") && (s == "" || s[0] != ' ' && s[len(s)-1] != ' ') {
+	if !risky && strings.IndexByte(s, comma) < 0 && strings.IndexByte(s, '"') < 0 && strings.IndexByte(s, '\n') < 0 && strings.IndexByte(s, '\r') < 0 && (s == "" || s[0] != ' ' && s[len(s)-1] != ' ') {
 		return append(append(b, s...), comma)
 	}
 	b = append(b, '"')
