@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 )
 
 // A record is one row as it stands in the file. Its slices belong to the reader
@@ -401,7 +402,7 @@ func (r *recordReader) scan(b []byte) (parsed, error) {
 			}
 		} else {
 			start := i
-			for i < len(b) {
+			for i += plain(b[i:], r.delim); i < len(b); i += 1 + plain(b[i+1:], r.delim) {
 				c := b[i]
 				if c == r.delim || c == '\n' || c == '\r' {
 					break
@@ -409,7 +410,6 @@ func (r *recordReader) scan(b []byte) (parsed, error) {
 				if c < 0x20 && c != '\t' || c == 0x7f {
 					ctrl = true
 				}
-				i++
 			}
 			if i == len(b) && !r.eof {
 				if i > 4*r.lim.MaxRow {
@@ -474,6 +474,23 @@ func passLine(b []byte, i int) (used, lines int) {
 		return i + 2, 1
 	}
 	return i + 1, 1
+}
+
+// plain returns how many bytes at the start of a text are neither a delimiter nor
+// below a blank nor DEL. It looks at eight at a time, and may return fewer within the
+// last eight.
+func plain(b []byte, delim byte) (n int) {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	ends := uint64(delim) * ones
+	for ; len(b)-n >= 8; n += 8 {
+		x := binary.LittleEndian.Uint64(b[n:])
+		del, end := x^0x7f*ones, x^ends
+		// As in shows; of the bytes marked the first is right.
+		if found := ((x-' '*ones)&^x | (del-ones)&^del | (end-ones)&^end) & highs; found != 0 {
+			return n + bits.TrailingZeros64(found)/8
+		}
+	}
+	return n
 }
 
 // shows reports whether a text has no byte below a blank, nor DEL: neither line

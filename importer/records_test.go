@@ -165,3 +165,23 @@ func TestShowsFindsEachByteThatDoesNot(t *testing.T) {
 		t.Errorf("shows(%q) = false", b)
 	}
 }
+
+func TestPlainStopsAtTheFirstByteThatIsNot(t *testing.T) {
+	t.Parallel()
+	for _, delim := range []byte{',', '\t', '|'} {
+		for _, fill := range []byte{'x', ' ', '~', 0x80, 0xff, delim ^ 0x80} {
+			for _, stop := range []byte{delim, '\n', '\r', 0, 0x1f, 0x7f} {
+				for at := range 20 {
+					text := bytes.Repeat([]byte{fill}, 24)
+					text[at], text[at+1] = stop, stop^1
+					if n := plain(text, delim); n != at && (at < 16 || n != 16) {
+						t.Errorf("%q: %d plain bytes, want %d", text, n, at)
+					}
+				}
+			}
+			if n := plain(bytes.Repeat([]byte{fill}, 23), delim); n != 16 {
+				t.Errorf("23 of %q: %d, want 16", fill, n)
+			}
+		}
+	}
+}

@@ -131,9 +131,10 @@ func (b *Builder) csvFront(r *post.Row, g *post.Group, p *post.Post) {
 	b.front = append(f, b.comma)
 }
 
-// csvLine writes the line of one row and platform after csvFront.
+// csvLine writes the line of one row and platform after csvFront. Errors of the
+// writer are kept by it until Flush.
 func (b *Builder) csvLine(r *post.Row, p *post.Post) {
-	b.line = append(b.line, b.front...)
+	b.csv.Write(b.front)
 	if p == nil {
 		b.plain("")
 		b.plain("")
