@@ -67,6 +67,9 @@ var bombs = map[string]func() string{
 		return inEvent(strings.Repeat("ATTACH;ENCODING=BASE64;VALUE=BINARY:"+base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x", 8<<20)))+"\r\n", 4))
 	},
 	"HTML without an end": func() string { return inEvent("DESCRIPTION:" + strings.Repeat("<a href=x>", 90_000)) },
+	"HTML of links":       func() string { return htmlEvents("<a href=x>y</a><p>") },
+	"HTML of comments":    func() string { return htmlEvents("<!--<a ") },
+	"HTML of signs":       func() string { return htmlEvents("&a&aaaaaa\\;") },
 	"only colons":         func() string { return "BEGIN:VCALENDAR\r\n" + strings.Repeat(":", 8<<20) },
 	"only line ends":      func() string { return "BEGIN:VCALENDAR" + strings.Repeat("\r", 8<<20) },
 	"no line ends":        func() string { return "BEGIN:VCALENDAR" + strings.Repeat(" ", 8<<20) },
@@ -113,6 +116,11 @@ var bombs = map[string]func() string{
 
 func inEvent(line string) string {
 	return "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART:20260303T090000Z\r\nSUMMARY:x\r\n" + line + "\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+}
+
+// htmlEvents are a file full of descriptions that each fill their line with one part.
+func htmlEvents(part string) string {
+	return "BEGIN:VCALENDAR\r\n" + manyEvents(44, "DESCRIPTION:<br>"+strings.Repeat(part, (maxLine-100)/len(part))+"\r\n") + "END:VCALENDAR\r\n"
 }
 
 func manyEvents(n int, more string) string {

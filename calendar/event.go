@@ -46,8 +46,7 @@ type event struct {
 
 	status, class string
 	summary       string
-	text          string // DESCRIPTION
-	html          string // X-ALT-DESC and the like, when there is no text
+	text          string // DESCRIPTION, or X-ALT-DESC and the like where there is none; no HTML
 	location, url string
 	categories    []string
 	platforms     string // X-POST-PLATFORMS
@@ -117,8 +116,11 @@ func (f *File) eventOf(c *ical.Component, raw *component, cal *vcalendar) *event
 	}
 	e.status, e.class = strings.ToUpper(text("STATUS")), strings.ToUpper(text("CLASS"))
 	e.summary = text("SUMMARY")
-	if e.text = strings.Trim(unescape(propValue(c, "DESCRIPTION")), "\n"); strings.TrimSpace(e.text) == "" {
-		e.text, e.html = "", cmp.Or(text("X-ALT-DESC"), text("STYLED-DESCRIPTION"))
+	switch e.text = strings.Trim(unescape(propValue(c, "DESCRIPTION")), "\n"); {
+	case strings.TrimSpace(e.text) == "":
+		e.text = htmlText(cmp.Or(text("X-ALT-DESC"), text("STYLED-DESCRIPTION")))
+	case looksHTML(e.text):
+		e.text = htmlText(e.text)
 	}
 	e.location, e.url = text("LOCATION"), text("URL")
 	for _, p := range c.Props["CATEGORIES"] {

@@ -160,6 +160,24 @@ func FuzzRule(f *testing.F) {
 	})
 }
 
+// FuzzHTML wants what is no tag to stay, and all lines to be tidy.
+func FuzzHTML(f *testing.F) {
+	f.Add(`<html><head><style><!-- p{} --></style></head><body>a <a href="https://example.com/?a&amp;b">b<br></a> <ul><li>c</ul></li></body>`)
+	f.Add("<!--<a <script>x</ script><![if !y]>\n\n\n<p\n>&lt;&nbsp;&copy=1</p>")
+	f.Fuzz(func(t *testing.T, s string) {
+		if len(s) > 1<<12 {
+			return
+		}
+		got := htmlText(s)
+		if !looksHTML(s) && !strings.ContainsAny(s, "&\u00a0") && strings.Join(strings.Fields(got), "") != strings.Join(strings.Fields(s), "") {
+			t.Fatalf("text was lost: %q", got)
+		}
+		if strings.Contains(got, "\n\n\n") || strings.Contains(got, " \n") || got != strings.TrimSpace(got) {
+			t.Fatalf("not tidy: %q", got)
+		}
+	})
+}
+
 // FuzzLines wants each line to be told once, whatever the line ends are.
 func FuzzLines(f *testing.F) {
 	f.Add("BEGIN:VCALENDAR\r\nX:1\r\n 2\r\nEND:VCALENDAR\r\n")

@@ -45,11 +45,7 @@ func (f *File) mean(e *event) *meaning {
 			File: f.opt.Name, Line: line, UID: e.uid, Field: field, Got: post.Shorten(got), Want: want, Hint: hint, Code: code, Severity: sev,
 		})
 	}
-	text := e.text
-	if text == "" && e.html != "" || looksHTML(text) {
-		text = htmlText(text + e.html)
-	}
-	text, front := frontMatter(text)
+	text, front := frontMatter(e.text)
 	title, names, explicit := f.platformsOf(e, front, m)
 	switch {
 	case e.class == "PRIVATE" || e.class == "CONFIDENTIAL":
