@@ -80,6 +80,9 @@ var wanted = words(`UID SEQUENCE LAST-MODIFIED DTSTART DUE RECURRENCE-ID RRULE E
 	X-POST-PLATFORMS X-SOCIAL-PLATFORMS X-POST-TIMEZONE X-POST-DEFAULT-PLATFORMS X-POST-ALLDAY-TIME
 	TZID TZOFFSETFROM TZOFFSETTO TZNAME X-LIC-LOCATION METHOD PRODID NAME X-WR-CALNAME X-WR-TIMEZONE X-WR-RELCALID VERSION`)
 
+// calls are the properties that make a meeting of an event, whatever they say.
+var calls = words("ATTENDEE CONFERENCE X-GOOGLE-CONFERENCE X-MICROSOFT-SKYPETEAMSMEETINGURL")
+
 // maxUID is far more bytes than programs give a UID: each instance of a series has it.
 const maxUID = 1 << 10
 
@@ -131,9 +134,7 @@ func (f *File) eventOf(c *ical.Component, raw *component, cal *vcalendar) *event
 		f.warn(e, raw.first("CATEGORIES").line, "CATEGORIES", "", fmt.Sprintf("at most %d categories: the others were not looked at", mostCategories))
 	}
 	e.platforms = cmp.Or(text("X-POST-PLATFORMS"), text("X-SOCIAL-PLATFORMS"))
-	for _, name := range []string{"ATTENDEE", "CONFERENCE", "X-GOOGLE-CONFERENCE", "X-MICROSOFT-SKYPETEAMSMEETINGURL"} {
-		e.meeting = e.meeting || firstProp(c, name) != nil
-	}
+	e.meeting = raw.call
 	for _, name := range []string{"ATTACH", "IMAGE"} {
 		ps := c.Props[name]
 		for i, p := range raw.all(name) {

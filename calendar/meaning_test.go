@@ -97,6 +97,26 @@ func TestP8_WhatIsNoPostIsNotTold(t *testing.T) {
 	}
 }
 
+// Who is invited is nobody's business here: that somebody is says all.
+func TestAMeetingIsOneHoweverItsPeopleAreWritten(t *testing.T) {
+	t.Parallel()
+	for name, people := range map[string]string{
+		"as ever":               "ATTENDEE;CN=\"A; B\":mailto:a@example.com",
+		"in a line too long":    "ATTENDEE:mailto:" + strings.Repeat("a", maxLine) + "@example.com",
+		"without a value":       "ATTENDEE;CN=A",
+		"more than are counted": strings.TrimSuffix(strings.Repeat("ATTENDEE:mailto:a@b\r\n", maxProps), "\r\n"),
+	} {
+		r := openText(t, say(people, "SUMMARY:x"), options()).rows[0]
+		if len(r.Problems) != 1 || r.Problems[0].Code != "NOT_A_POST" {
+			t.Errorf("%s: %q, %v", name, r.Draft.Text, r.Problems)
+		}
+	}
+	alarm := "BEGIN:VALARM\r\nACTION:EMAIL\r\nATTENDEE:mailto:a@b\r\nATTENDEE\r\nEND:VALARM"
+	if r := openText(t, say("SUMMARY:x", alarm), options()).rows[0]; post.HasErrors(r.Problems) {
+		t.Errorf("an alarm by mail: %v", r.Problems)
+	}
+}
+
 func TestTasksAndJournalsArePostsWhereTheFolderSaysSo(t *testing.T) {
 	t.Parallel()
 	text := "BEGIN:VCALENDAR\r\nBEGIN:VTODO\r\nUID:t\r\nDUE:20260305T090000Z\r\nSUMMARY:task\r\nEND:VTODO\r\n" +

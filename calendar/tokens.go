@@ -101,6 +101,10 @@ func cutParam(s string) (q param, rest string) {
 		return q, s[end:]
 	}
 	s = s[end+1:]
+	if end := strings.IndexAny(s, `;:,"`); end >= 0 && (s[end] == ';' || s[end] == ':') { // mostly
+		q.value = s[:end]
+		return q, s[end:]
+	}
 	var b strings.Builder
 	for {
 		if strings.HasPrefix(s, `"`) {

@@ -27,6 +27,7 @@ type component struct {
 	children []*component
 	ended    bool // its END was there
 	lost     []lostLine
+	call     bool // one of the calls is there
 }
 
 // A lostLine is a property that could not be read. An event without it would say
@@ -40,10 +41,14 @@ type lostLine struct {
 // lose notes that a property of the open component was not read, where it
 // matters.
 func (t *tree) lose(name string, line int, fault lineFault) {
-	if len(t.stack) < 2 || t.deep > 0 || !wanted[name] || name == "ATTENDEE" || name == "CONFERENCE" {
+	if len(t.stack) < 2 || t.deep > 0 || !wanted[name] {
 		return
 	}
-	if top := t.stack[len(t.stack)-1]; top.name != "VALARM" && len(top.lost) < 8 {
+	switch top := t.stack[len(t.stack)-1]; {
+	case top.name == "VALARM":
+	case calls[name]: // that it is there says all
+		top.call = true
+	case len(top.lost) < 8:
 		top.lost = append(top.lost, lostLine{name, line, fault})
 	}
 }
@@ -110,6 +115,16 @@ func (t *tree) read() error {
 }
 
 func (t *tree) line(l *logical) error {
+	if t.deep > 0 { // there it matters only how deep
+		switch {
+		case begins(l.text, "BEGIN:"):
+			t.deep++
+			return nil
+		case begins(l.text, "END:"):
+			t.deep--
+			return nil
+		}
+	}
 	p, fault, ok := cutProperty(l.text)
 	p.line = l.line
 	if t.last != nil && (!ok || fault == faultNone && goesOn(t.last.name, l.text)) && texts[t.last.name] && !quotedPrintable(l.text) {
@@ -147,6 +162,12 @@ func (t *tree) line(l *logical) error {
 	top := t.stack[len(t.stack)-1]
 	if top.name == "VALARM" || strings.HasPrefix(top.name, "X-") {
 		return nil // alarms never change a post
+	}
+	if calls[p.name] {
+		if top.call {
+			return nil // one is as good as many
+		}
+		top.call = true
 	}
 	if len(top.props) == maxProps {
 		if len(top.lost) < 8 {
