@@ -437,13 +437,16 @@ func Whole(ctx context.Context, r io.ReaderAt, size int64) (ok bool, missing str
 	if _, err := io.ReadFull(io.NewSectionReader(r, 0, int64(len(head))), head); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return false, "", err
 	}
-	if !Looks(head) {
+	if _, ok := Looks(head); !ok {
 		return true, "", nil
 	}
 	return false, "it does not end with END:VCALENDAR", nil
 }
 
-// Looks reports whether a file that begins like this is a calendar.
-func Looks(head []byte) bool {
-	return newLexer(decode(string(head))).begin() != ""
+// Looks reports whether a file that begins like this is a calendar, and on which line
+// that begins. A cell of a table may hold one.
+func Looks(head []byte) (line int, ok bool) {
+	l := newLexer(decode(string(head)))
+	ok = l.begin() != ""
+	return l.n + 1, ok
 }

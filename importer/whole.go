@@ -63,6 +63,21 @@ func Whole(ctx context.Context, r io.ReaderAt, size int64) (ok bool, missing str
 	return f.wholeRecords(ctx)
 }
 
+// HeaderLine returns the physical line on which the header of a table stands, from 1,
+// or 0 for a text that is none. It reads only the beginning.
+func HeaderLine(r io.ReaderAt, size int64) (int, error) {
+	f := newFile(r, size, Options{Name: "file"})
+	_, err := f.detectHead()
+	if err == nil {
+		err = f.findHeader()
+	}
+	var refused *Unusable
+	if errors.As(err, &refused) {
+		return 0, nil
+	}
+	return f.line, err
+}
+
 // wholeRecords reads all records and judges the last.
 func (f *File) wholeRecords(ctx context.Context) (ok bool, missing string, lastNewlineOnly bool, err error) {
 	rr := newRecordReader(f.enc.reader(f.src, f.size), f.delim, f.opt.Limits)

@@ -94,6 +94,43 @@ func TestACalendarsEventsArePostsOnlyWhereTheySaySo(t *testing.T) {
 	d.wantWaiting("03-03T09:00 a post", "03-03T12:00 from its head")
 }
 
+// A file is read as what it is, whatever its name: a calendar that was named .csv is
+// one, and a table whose cells hold calendars is none.
+func TestATableMayHoldCalendars(t *testing.T) {
+	t.Parallel()
+	const row = "Invite,twitter,2026-03-05T09:00:00Z,x\n" + `"Paste this:
+BEGIN:VCALENDAR
+BEGIN:VEVENT
+SUMMARY:x
+END:VEVENT
+END:VCALENDAR
+",twitter,2026-03-05T10:00:00Z,y` + "\n"
+	for name, text := range map[string]string{
+		"a.csv": "content,platforms,scheduled_time,title\n" + row,
+		"b.txt": "our plan\n\ncontent,platforms,scheduled_time,title\n" + row,
+		"c.tsv": strings.ReplaceAll("content,platforms,scheduled_time,title\r\n"+strings.ReplaceAll(row, "\n", "\r\n"), ",", "\t"),
+		"d":     "sep=;\n" + strings.ReplaceAll("content,platforms,scheduled_time,title\n"+row, ",", ";"),
+		"e.csv": "title,platforms,scheduled_time,content\nBEGIN:VEVENT\nx,twitter,2026-03-05T09:00:00Z,Invite\n",
+	} {
+		d := newDesk(t)
+		res, err := d.intake.Check(t.Context(), d.request(name, text))
+		if err != nil || res.Import.Format != "csv" || res.Import.Counts.Accepted == 0 {
+			t.Errorf("%s: read as %q, %+v, %v %v", name, res.Import.Format, res.Import.Counts, res.Problems, err)
+		}
+	}
+	event := vevent("1", "20260305T090000Z", "Title, text, date", "CATEGORIES:Twitter", "DESCRIPTION;LANGUAGE=en:Post; text")
+	for name, text := range map[string]string{
+		"a.csv": ics(event), "b.txt": "\ufeff" + ics(event), "c.csv": "Content-Type: text/calendar; charset=utf-8\r\nSubject: Post, text\r\n\r\n" + ics(event),
+		"d.tsv": strings.ReplaceAll(ics(event), "\r\n", "\n"),
+	} {
+		d := newDesk(t)
+		res, err := d.intake.Check(t.Context(), d.request(name, text))
+		if err != nil || res.Import.Format != "ical" || res.Import.Counts.Accepted != 1 {
+			t.Errorf("%s: read as %q, %+v, %v %v", name, res.Import.Format, res.Import.Counts, res.Problems, err)
+		}
+	}
+}
+
 func TestWhatIsOverInACalendarIsNotPosted(t *testing.T) {
 	d := newDesk(t)
 	d.take("team.ics", ics(

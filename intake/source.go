@@ -68,7 +68,8 @@ const (
 )
 
 // formatOf says how a file is to be read: by what it holds, and by its name where
-// it holds neither.
+// it holds neither. What begins as a calendar below the header of a table is text in
+// a cell.
 func formatOf(name string, r io.ReaderAt, size int64) (string, error) {
 	head := make([]byte, min(size, 64<<10))
 	if _, err := r.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
@@ -79,10 +80,20 @@ func formatOf(name string, r io.ReaderAt, size int64) (string, error) {
 			return formatXLSX, nil
 		}
 	}
-	if IsCalendar(name) || bytes.Contains(head, []byte("BEGIN:V")) && calendar.Looks(head) {
+	if IsCalendar(name) {
 		return formatICal, nil
 	}
-	return formatCSV, nil
+	if !bytes.Contains(head, []byte("BEGIN:V")) {
+		return formatCSV, nil
+	}
+	begin, ok := calendar.Looks(head)
+	if !ok {
+		return formatCSV, nil
+	}
+	if header, err := importer.HeaderLine(r, size); err != nil || header > 0 && header < begin {
+		return formatCSV, err
+	}
+	return formatICal, nil
 }
 
 // IsCalendar reports whether a file's name is that of a calendar.
