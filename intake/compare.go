@@ -90,6 +90,7 @@ func (j *job) compare(ctx context.Context) error {
 
 	var moved []settledRow // key matches with another version, by row
 	var keys []radix.Ref
+	var lacks, lacked []post.Match // see missing
 	if found {
 		// The rows given back in a rejected file are not numbered as in the
 		// whole file, so only their own ids count.
@@ -127,12 +128,13 @@ func (j *job) compare(ctx context.Context) error {
 		if err := j.revoke(ctx, matched); err != nil {
 			return err
 		}
-		if j.cal != nil {
-			known := map[uint32]bool{}
-			for _, m := range ms {
-				known[keys[m.At].Row] = true
+		if !j.req.Place.Part || j.cal != nil {
+			if lacks, lacked, err = j.missing(ctx, hashes(keys)); err != nil {
+				return err
 			}
-			if err := j.ignoreOlder(ctx, known); err != nil {
+		}
+		if j.cal != nil {
+			if err := j.ignoreOlder(ctx, keys, ms, slices.Concat(lacks, lacked)); err != nil {
 				return err
 			}
 		}
@@ -165,7 +167,7 @@ func (j *job) compare(ctx context.Context) error {
 		return err
 	}
 	if found && (!j.req.Place.Part || j.cal != nil) {
-		return j.findRemoved(ctx, hashes(keys), loose)
+		return j.findRemoved(ctx, lacks, lacked, loose)
 	}
 	return nil
 }
@@ -305,12 +307,9 @@ const (
 	cancelShare   = 4 // at most one in so many
 )
 
-// findRemoved lists the rows of the previous revision that this one lacks.
-func (j *job) findRemoved(ctx context.Context, keys []uint64, loose []settledRow) error {
-	missing, older, err := j.missing(ctx, keys)
-	if err != nil {
-		return err
-	}
+// findRemoved lists what of the previous revision this one lacks. missing and older
+// are as the function missing has them.
+func (j *job) findRemoved(ctx context.Context, missing, older []post.Match, loose []settledRow) error {
 	gone := make(map[post.ID]bool, len(missing)+len(older)+len(loose))
 	for _, m := range older {
 		gone[m.Group] = false

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom/calendar"
+	"github.com/postroom/postroom/internal/radix"
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/scheduler"
 )
@@ -146,11 +147,53 @@ func (j *job) stale(ctx context.Context, s *settledRow) (bool, error) {
 	return true, nil
 }
 
-// ignoreOlder settles the instances that an older revision of a series has at
-// times that the stored one does not. The stored one is that of the revision
-// before.
-func (j *job) ignoreOlder(ctx context.Context, matched map[uint32]bool) error {
-	least := map[string]revision{}
+// ignoreOlder settles the instances that an older revision of a series has at times
+// that the stored one does not. keys are those of the file's rows, and known and
+// missing the rows that earlier revisions have of them, and without them. What is
+// stored of a series are its posts to come, whichever revision brought them: the one
+// before may lack it, or be a message about one instance. Where there are none, the
+// one before counts.
+func (j *job) ignoreOlder(ctx context.Context, keys []radix.Ref, known, missing []post.Match) error {
+	has := map[uint32]bool{}
+	for _, m := range known {
+		has[keys[m.At].Row] = true
+	}
+	fresh := map[string][]uint32{} // rows, by UID
+	for n, m := range j.marks {
+		if m&(bad|settled|revoked) == 0 && !has[uint32(n)] {
+			uid := j.revisions[uint32(n)].uid
+			fresh[uid] = append(fresh[uid], uint32(n))
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	ahead, before := map[string]revision{}, map[string]revision{}
+	keep := func(least map[string]revision, r *post.Row) {
+		rev := revision{sequence: r.Sequence, modifiedAt: r.ModifiedAt}
+		if have, ok := least[r.UID]; !ok || rev.before(have) {
+			least[r.UID] = rev
+		}
+	}
+	stands := map[int]bool{} // rows of the revision before
+	seen := map[post.ID]bool{}
+	for _, m := range slices.Concat(known, missing) {
+		if seen[m.Group] || m.At >= 0 && fresh[j.revisions[keys[m.At].Row].uid] == nil {
+			continue
+		}
+		seen[m.Group] = true
+		if m.Import == j.prev.ID {
+			stands[m.Row] = true
+			continue
+		}
+		rows, err := j.in.store.Rows(ctx, m.Import, m.Row, 1)
+		if err != nil {
+			return err
+		}
+		if len(rows) > 0 && rows[0].RequestedAt.After(j.req.Now) {
+			keep(ahead, &rows[0])
+		}
+	}
 	for r, err := range j.in.rows(ctx, j.prev.ID) {
 		if err != nil {
 			return err
@@ -158,16 +201,23 @@ func (j *job) ignoreOlder(ctx context.Context, matched map[uint32]bool) error {
 		if r.UID == "" || r.Group.IsZero() && r.Decision != post.Unchanged {
 			continue
 		}
-		rev := revision{sequence: r.Sequence, modifiedAt: r.ModifiedAt}
-		if have, ok := least[r.UID]; !ok || rev.before(have) {
-			least[r.UID] = rev
+		if stands[r.N] && r.RequestedAt.After(j.req.Now) {
+			keep(ahead, &r)
+		}
+		if !j.prev.Undone {
+			keep(before, &r)
 		}
 	}
-	for n, m := range j.marks {
-		rev := j.revisions[uint32(n)]
-		if stored, ok := least[rev.uid]; m&(bad|settled|revoked) == 0 && !matched[uint32(n)] && ok && rev.before(stored) {
-			j.behind[rev.uid] = true
-			j.settle(settledRow{row: uint32(n), why: older, imp: j.prev.ID, stored: stored})
+	for uid, ns := range fresh {
+		stored, ok := ahead[uid]
+		if !ok {
+			stored, ok = before[uid]
+		}
+		for _, n := range ns {
+			if ok && j.revisions[n].before(stored) {
+				j.behind[uid] = true
+				j.settle(settledRow{row: n, why: older, imp: j.prev.ID, stored: stored})
+			}
 		}
 	}
 	return nil

@@ -206,6 +206,58 @@ func TestAnOlderRevisionOfASeriesMovesNothing(t *testing.T) {
 	d.wantWaiting("03-03T10:00 weekly", "03-10T10:00 weekly")
 }
 
+// The revision before may not have had the series at all: the one that is stored counts.
+func TestP2_AnOlderRevisionOfASeriesIsKnownWhateverCameBetween(t *testing.T) {
+	t.Parallel()
+	other := vevent("x", "20260304T120000Z", "other")
+	message := strings.Replace(ics(other), "VERSION:2.0", "VERSION:2.0\r\nMETHOD:REQUEST", 1)
+	for name, between := range map[string][]string{
+		"a message":           {message},
+		"several messages":    {message, message + "\r\n", message + "\r\n\r\n"},
+		"an export without":   {ics(other)},
+		"exports without":     {ics(other), ics(other) + "\r\n", message},
+		"one that is cut off": {strings.TrimSuffix(ics(other), "END:VCALENDAR\r\n")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			d.take("team.ics", ics(vevent("s", "20260303T100000Z", "weekly", "RRULE:FREQ=WEEKLY;COUNT=2", "SEQUENCE:3"), vevent("1", "20260303T150000Z", "second", "SEQUENCE:2")), post.Counts{Rows: 3, Accepted: 3})
+			for _, text := range between {
+				if _, err := d.intake.Import(t.Context(), d.request("team.ics", text)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			d.take("old.ics", ics(vevent("s", "20260303T090000Z", "weekly", "RRULE:FREQ=WEEKLY;COUNT=3", "SEQUENCE:2"), vevent("1", "20260305T150000Z", "first", "SEQUENCE:1"), other), post.Counts{Rows: 5, Unchanged: 5})
+			d.wantWaiting("03-03T10:00 weekly", "03-03T15:00 second", "03-04T12:00 other", "03-10T10:00 weekly")
+		})
+	}
+}
+
+// An instance may be in a later revision than its series, and a message say only that
+// much: the other instances are none of an older one.
+func TestARevisionOfOneInstanceIsNotThatOfItsSeries(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	series := vevent("s", "20260303T100000Z", "weekly", "RRULE:FREQ=WEEKLY", "SEQUENCE:0")
+	moved := vevent("s", "20260310T110000Z", "weekly", "RECURRENCE-ID:20260310T100000Z", "SEQUENCE:1")
+	d.take("team.ics", ics(series), post.Counts{Rows: 13, Accepted: 13})
+	d.take("moved.ics", strings.Replace(ics(moved), "VERSION:2.0", "VERSION:2.0\r\nMETHOD:REQUEST", 1), post.Counts{Rows: 1, Accepted: 1, Updated: 1})
+	d.now = d.now.AddDate(0, 0, 7)
+	d.take("team.ics", ics(series, moved), post.Counts{Rows: 13, Accepted: 1, Unchanged: 12})
+}
+
+// What was undone is not stored, and an older revision is the one that counts.
+func TestAnOlderRevisionComesBackOnceTheNewerIsUndone(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.take("old.ics", ics(vevent("x", "20260304T120000Z", "other")), post.Counts{Rows: 1, Accepted: 1})
+	res := d.take("new.ics", ics(vevent("s", "20260303T100000Z", "weekly", "RRULE:FREQ=WEEKLY;COUNT=2", "SEQUENCE:3"), vevent("1", "20260303T150000Z", "second", "SEQUENCE:2")), post.Counts{Rows: 3, Accepted: 3, Removed: 1})
+	if _, _, err := d.store.UndoImport(t.Context(), res.Import.ID, "test"); err != nil {
+		t.Fatal(err)
+	}
+	d.take("old.ics", ics(vevent("s", "20260303T090000Z", "weekly", "RRULE:FREQ=WEEKLY;COUNT=2", "SEQUENCE:2"), vevent("1", "20260303T140000Z", "first", "SEQUENCE:1"), vevent("x", "20260304T120000Z", "other")), post.Counts{Rows: 4, Accepted: 3, Unchanged: 1})
+	d.wantWaiting("03-03T09:00 weekly", "03-03T14:00 first", "03-04T12:00 other", "03-10T09:00 weekly")
+}
+
 func TestPicturesInsideACalendarArePinned(t *testing.T) {
 	d := newDesk(t)
 	req := d.request("team.ics", ics(vevent("1", "20260303T090000Z", "one", "ATTACH;ENCODING=BASE64;VALUE=BINARY;FMTTYPE=image/gif:R0lGODlhAQABAAAAACw=")))
