@@ -3,9 +3,12 @@ package calendar
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/emersion/go-ical"
 
 	"github.com/postroom/postroom/internal/walltime"
 )
@@ -59,10 +62,10 @@ func (c *vcalendar) zone(tzid string) zone {
 
 func (c *vcalendar) find(tzid string) zone {
 	name := strings.Trim(strings.TrimSpace(unescape(tzid)), `"'`)
-	if z := c.names.find(name); z.loc != nil {
+	vtz := c.zones[name]
+	if z := c.names.find(name); z.loc != nil && !(vtz != nil && loose[strings.ToUpper(name)] && hasSummer(vtz)) {
 		return z
 	}
-	vtz := c.zones[name]
 	if vtz != nil {
 		if lic := propValue(vtz, "X-LIC-LOCATION"); lic != "" {
 			if loc, ok := walltime.Load(unescape(lic)); ok {
@@ -82,6 +85,15 @@ func (c *vcalendar) find(tzid string) zone {
 		return zone{loc: loc, how: fmt.Sprintf("a fixed offset, from the name %q: without summer time", name), guess: true}
 	}
 	return zone{}
+}
+
+// loose are names that stand for one offset, and that people also give to a zone
+// with summer time. The calendar tells where it is that.
+var loose = words("EST MST HST GMT")
+
+// hasSummer reports whether a VTIMEZONE has summer time.
+func hasSummer(vtz *ical.Component) bool {
+	return slices.ContainsFunc(vtz.Children, func(c *ical.Component) bool { return c.Name == "DAYLIGHT" })
 }
 
 // zoneByName finds a zone by a name that is known: of the IANA database, of
