@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -152,7 +153,7 @@ func (j *job) stale(ctx context.Context, s *settledRow) (bool, error) {
 // missing the rows that earlier revisions have of them, and without them. What is
 // stored of a series are its posts to come, whichever revision brought them: the one
 // before may lack it, or be a message about one instance. Where there are none, the
-// one before counts.
+// one before counts, with those that it only continued.
 func (j *job) ignoreOlder(ctx context.Context, keys []radix.Ref, known, missing []post.Match) error {
 	has := map[uint32]bool{}
 	for _, m := range known {
@@ -194,18 +195,34 @@ func (j *job) ignoreOlder(ctx context.Context, keys []radix.Ref, known, missing 
 			keep(ahead, &rows[0])
 		}
 	}
-	for r, err := range j.in.rows(ctx, j.prev.ID) {
-		if err != nil {
-			return err
+	unknown := func(uid string) bool {
+		_, waits := ahead[uid]
+		_, known := before[uid]
+		return !waits && !known
+	}
+	for imp, ok := j.prev, true; ok; {
+		least := map[string]revision{}
+		for r, err := range j.in.rows(ctx, imp.ID) {
+			if err != nil {
+				return err
+			}
+			if r.UID == "" || r.Group.IsZero() && r.Decision != post.Unchanged {
+				continue
+			}
+			if imp.ID == j.prev.ID && stands[r.N] && r.RequestedAt.After(j.req.Now) {
+				keep(ahead, &r)
+			}
+			if !imp.Undone {
+				keep(least, &r)
+			}
 		}
-		if r.UID == "" || r.Group.IsZero() && r.Decision != post.Unchanged {
-			continue
-		}
-		if stands[r.N] && r.RequestedAt.After(j.req.Now) {
-			keep(ahead, &r)
-		}
-		if !j.prev.Undone {
-			keep(before, &r)
+		maps.Copy(least, before) // what a later one says counts
+		before = least
+		if ok = slices.ContainsFunc(slices.Collect(maps.Keys(fresh)), unknown); ok {
+			var err error
+			if imp, ok, err = j.continued(ctx, &imp); err != nil {
+				return err
+			}
 		}
 	}
 	for uid, ns := range fresh {
@@ -221,6 +238,20 @@ func (j *job) ignoreOlder(ctx context.Context, keys []radix.Ref, known, missing 
 		}
 	}
 	return nil
+}
+
+// continued returns the revision before an import that says nothing of what it lacks:
+// one of a part of the calendar, or one that was undone.
+func (j *job) continued(ctx context.Context, imp *post.Import) (before post.Import, ok bool, err error) {
+	var as readAs
+	if imp.Previous.IsZero() || !imp.Undone && (json.Unmarshal(imp.Options, &as) != nil || !as.Part) {
+		return before, false, nil
+	}
+	before, err = j.in.store.Import(ctx, imp.Previous)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, post.ErrNotFound) {
+		return before, false, nil
+	}
+	return before, err == nil, err
 }
 
 // A revision is how a calendar counts the changes of an event.

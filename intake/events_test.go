@@ -232,6 +232,26 @@ func TestP2_AnOlderRevisionOfASeriesIsKnownWhateverCameBetween(t *testing.T) {
 	}
 }
 
+// What was called off stays so, whatever messages came since.
+func TestP2_AnOlderRevisionDoesNotBringBackWhatWasCalledOff(t *testing.T) {
+	t.Parallel()
+	message := func(method string, events ...string) string {
+		return strings.Replace(ics(events...), "VERSION:2.0", "VERSION:2.0\r\nMETHOD:"+method, 1)
+	}
+	d := newDesk(t)
+	series := vevent("s", "20260303T100000Z", "weekly", "RRULE:FREQ=WEEKLY;COUNT=2", "SEQUENCE:1")
+	single := vevent("1", "20260303T150000Z", "single", "SEQUENCE:1")
+	d.take("team.ics", ics(series, single), post.Counts{Rows: 3, Accepted: 3})
+	d.take("off.ics", message("CANCEL", vevent("s", "20260303T100000Z", "weekly", "SEQUENCE:2"), vevent("1", "20260303T150000Z", "single", "SEQUENCE:2")), post.Counts{Rows: 2, Unchanged: 2, Cancelled: 3})
+	d.wantWaiting()
+	d.take("new.ics", message("REQUEST", vevent("x", "20260304T120000Z", "other")), post.Counts{Rows: 1, Accepted: 1})
+	d.take("old.ics", ics(single, series), post.Counts{Rows: 3, Unchanged: 3, Removed: 1})
+	d.wantWaiting("03-04T12:00 other")
+	// A later one does.
+	d.take("again.ics", ics(strings.Replace(single, "SEQUENCE:1", "SEQUENCE:3", 1), series), post.Counts{Rows: 3, Accepted: 1, Unchanged: 2})
+	d.wantWaiting("03-03T15:00 single", "03-04T12:00 other")
+}
+
 // An instance may be in a later revision than its series, and a message say only that
 // much: the other instances are none of an older one.
 func TestARevisionOfOneInstanceIsNotThatOfItsSeries(t *testing.T) {
