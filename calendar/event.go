@@ -77,7 +77,7 @@ type attachment struct {
 // checked for its form only.
 var wanted = words(`UID SEQUENCE LAST-MODIFIED DTSTART DUE RECURRENCE-ID RRULE EXRULE RDATE EXDATE STATUS CLASS SUMMARY DESCRIPTION X-ALT-DESC
 	STYLED-DESCRIPTION LOCATION URL CATEGORIES ATTACH IMAGE ATTENDEE CONFERENCE X-GOOGLE-CONFERENCE X-MICROSOFT-SKYPETEAMSMEETINGURL
-	X-POST-PLATFORMS X-SOCIAL-PLATFORMS X-POST-TIMEZONE X-POST-DEFAULT-PLATFORMS X-POST-ALLDAY-TIME
+	X-MICROSOFT-CDO-ALLDAYEVENT X-POST-PLATFORMS X-SOCIAL-PLATFORMS X-POST-TIMEZONE X-POST-DEFAULT-PLATFORMS X-POST-ALLDAY-TIME
 	TZID TZOFFSETFROM TZOFFSETTO TZNAME X-LIC-LOCATION METHOD PRODID NAME X-WR-CALNAME X-WR-TIMEZONE X-WR-RELCALID VERSION`)
 
 // calls are the properties that make a meeting of an event, whatever they say.
@@ -113,6 +113,9 @@ func (f *File) eventOf(c *ical.Component, raw *component, cal *vcalendar) *event
 		p.Value, e.rolled = rollDay(p.Value)
 	}
 	e.start = f.stampOf(e, c, raw, dateName)
+	if strings.EqualFold(text("X-MICROSOFT-CDO-ALLDAYEVENT"), "TRUE") && e.start.set() && !e.start.utc && e.start.at.second() == 0 {
+		e.start.date = true // Exchange writes whole days as from midnight to midnight
+	}
 	e.recurrence = f.stampOf(e, c, raw, "RECURRENCE-ID")
 	if p := firstProp(c, "RECURRENCE-ID"); p != nil && strings.EqualFold(p.Params.Get("RANGE"), "THISANDFUTURE") {
 		e.recurrence.onward = true

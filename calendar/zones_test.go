@@ -2,6 +2,7 @@ package calendar
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,33 @@ func TestP3_TimesAreReadInTheirZone(t *testing.T) {
 		guess := strings.Contains(tc.how, "without") || strings.Contains(tc.how, "in place")
 		if (r.Draft.Status == post.StatusDraft) != guess {
 			t.Errorf("DTSTART%s: status %s, guessed %v", tc.start, r.Draft.Status, guess)
+		}
+	}
+}
+
+// Exchange writes a whole day as from midnight to midnight, and says beside it what is
+// meant.
+func TestP3_AWholeDayOfExchangeIsOne(t *testing.T) {
+	t.Parallel()
+	const day = "\r\nX-MICROSOFT-CDO-ALLDAYEVENT:TRUE"
+	for event, want := range map[string][]string{
+		";TZID=Europe/Berlin:20260305T000000" + day:                                {"03-05T08:00"},
+		";TZID=America/New_York:20260305T000000" + day:                             {"03-05T14:00"},
+		":20260305T000000" + day:                                                   {"03-05T08:00"},
+		";VALUE=DATE:20260305" + day:                                               {"03-05T08:00"},
+		";TZID=Europe/Berlin:20260305T000000":                                      {"03-04T23:00"},
+		";TZID=Europe/Berlin:20260305T103000" + day:                                {"03-05T09:30"},
+		";TZID=Europe/Berlin:20260305T000000\r\nX-MICROSOFT-CDO-ALLDAYEVENT:FALSE": {"03-04T23:00"},
+		";TZID=Europe/Berlin:20260305T000000\r\nRRULE:FREQ=DAILY;COUNT=4\r\nEXDATE;TZID=Europe/Berlin:20260306T000000" + day + "\r\nSUMMARY:x\r\nEND:VEVENT\r\n" +
+			"BEGIN:VEVENT\r\nUID:1\r\nRECURRENCE-ID;TZID=Europe/Berlin:20260307T000000\r\nDTSTART;TZID=Europe/Berlin:20260309T000000" + day: {"03-05T08:00", "03-08T08:00", "03-09T08:00"},
+	} {
+		var got []string
+		f := openText(t, one(event), options())
+		for _, r := range f.rows {
+			got = append(got, r.Draft.At.Format("01-02T15:04"))
+		}
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", event, got, want)
 		}
 	}
 }
