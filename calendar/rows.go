@@ -200,6 +200,8 @@ func (f *File) rowsOf(s *series) {
 		}
 		if post.HasErrors(e.problems) {
 			f.add(e, nil, "", e.problems)
+		} else if s.master == nil && e.recurrence.onward {
+			f.warn(e, int(e.recurrence.line), "RECURRENCE-ID", "RANGE=THISANDFUTURE", "the series itself beside it: only this instance was read, and those after it stay as they were")
 		}
 	}
 	ins := f.instances(s, from, to)

@@ -172,6 +172,28 @@ func seriesText(events ...string) string {
 	return "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:s\r\nSUMMARY:x\r\n" + strings.Join(events, "\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nUID:s\r\nSUMMARY:x\r\n") + "\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
 }
 
+// A message may move or call off one instance and all that follow: without the series
+// nobody knows which these are.
+func TestAllThatFollowNeedTheirSeries(t *testing.T) {
+	t.Parallel()
+	const onward = "RECURRENCE-ID;RANGE=THISANDFUTURE:20260305T090000Z\r\nDTSTART:20260305T110000Z"
+	for text, want := range map[string]bool{
+		seriesText(onward):                          true,
+		seriesText(onward + "\r\nSTATUS:CANCELLED"): true,
+		seriesText("DTSTART:20260303T090000Z\r\nRRULE:FREQ=DAILY;COUNT=4", onward): false,
+	} {
+		f := openText(t, text, options())
+		told := slices.ContainsFunc(f.rows, func(r *Row) bool {
+			return slices.ContainsFunc(r.Problems, func(p post.Problem) bool {
+				return p.Field == "RECURRENCE-ID" && p.Severity == post.SeverityWarning && p.Line > 0
+			})
+		})
+		if told != want {
+			t.Errorf("%s: told is %v", text, told)
+		}
+	}
+}
+
 func TestSeriesSetsAndOverrides(t *testing.T) {
 	t.Parallel()
 	const (
