@@ -71,8 +71,10 @@ func (r *tagReader) next(from int) (t tag, ok bool) {
 			return tag{}, false
 		}
 		from += n
-		if t, ok = r.at(from); ok {
-			return t, true
+		if from+1 < len(r.text) && r.text[from+1] != '<' {
+			if t, ok = r.at(from); ok {
+				return t, true
+			}
 		}
 		from++
 	}
@@ -189,7 +191,9 @@ func htmlText(s string) string {
 		if !ok {
 			break
 		}
-		out = appendText(out, s[from:t.from])
+		if t.from > from {
+			out = appendText(out, s[from:t.from])
+		}
 		from = t.to
 		switch {
 		case t.kind == tagHidden && !t.closing && !shown:
@@ -205,9 +209,11 @@ func htmlText(s string) string {
 			linked = -1
 		case t.kind == tagList && t.closing:
 			rest := strings.TrimLeft(s[from:], htmlSpace)
-			if next, ok := r.at(len(s) - len(rest)); ok && next.kind == tagItem && next.closing {
-				from = next.to
-				break
+			if begins(rest, "</li") {
+				if next, ok := r.at(len(s) - len(rest)); ok && next.kind == tagItem {
+					from = next.to
+					break
+				}
 			}
 			out = append(out, '\n')
 		case t.kind == tagBreak, t.kind == tagBlock && t.closing:
