@@ -9,7 +9,11 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # needs one.
 export CGO_ENABLED := 0
 
-.PHONY: run build test check fmt vet lint cross race fuzz sweep integration bench profile clean
+# Tests are built without the profile that the program is optimised by: else all
+# that cmd/postroom is made of is compiled a second time.
+TEST = $(GO) test -pgo=off
+
+.PHONY: run build test check fmt vet lint cross race fuzz sweep integration bench profile pgo clean
 
 # Lays out ./room at the first time, with calendars in its inbox, and starts.
 run: build
@@ -22,7 +26,7 @@ build:
 
 test:
 	$(GO) mod download
-	$(GO) test -count=1 ./...
+	$(TEST) -count=1 ./...
 
 # What .ci/run does beside `make test`.
 check: fmt vet lint cross race fuzz sweep
@@ -43,7 +47,7 @@ cross:
 
 race:
 	@if command -v $${CC:-cc} >/dev/null 2>&1; then \
-	  echo "CGO_ENABLED=1 $(GO) test -race -short ./..."; CGO_ENABLED=1 $(GO) test -race -short ./...; \
+	  echo "CGO_ENABLED=1 $(TEST) -race -short ./..."; CGO_ENABLED=1 $(TEST) -race -short ./...; \
 	else \
 	  echo "race detector SKIPPED: it needs a C compiler (cc, or CC), and there is none"; \
 	fi
@@ -57,7 +61,7 @@ fuzz:
 
 # Kills the program, or fails its calls, at every call that changes the world.
 sweep:
-	POSTROOM_SWEEP=full $(GO) test -count=1 -v -timeout 60m -run Sweep ./internal/killat ./cmd/postroom
+	POSTROOM_SWEEP=full $(TEST) -count=1 -v -timeout 60m -run Sweep ./internal/killat ./cmd/postroom
 
 # Publishes from an inbox to real servers on this machine. The first time it installs
 # them, into the user's cache; what cannot be installed is skipped with a line.
@@ -78,6 +82,14 @@ profile:
 	  $(GO) test -run '^$$' -bench . -o bin/profile/$$name.test -cpuprofile bin/profile/$$name.cpu.prof -memprofile bin/profile/$$name.heap.prof "$$dir" || exit 1; \
 	done
 	@ls bin/profile/*.prof
+
+# The profile that the compiler optimises the program by: of imports, of posts that go
+# out and of those that come through the API. To be made anew when these change much.
+pgo:
+	@mkdir -p bin/profile
+	POSTROOM_BENCH_ROWS=500000 $(TEST) -trimpath -run '^$$' -bench . -benchtime 4x -o bin/profile/room.test -cpuprofile bin/profile/room.pgo ./cmd/postroom
+	$(TEST) -trimpath -run '^$$' -bench CreatePost -benchtime 150000x -o bin/profile/api.test -cpuprofile bin/profile/api.pgo ./api
+	$(GO) tool pprof -proto -output cmd/postroom/default.pgo bin/profile/room.pgo bin/profile/api.pgo
 
 # The room stays: it holds what was published, and your config.
 clean:

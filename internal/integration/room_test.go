@@ -26,7 +26,7 @@ var program = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "postroom")
-	build := exec.Command("go", "build", "-o", path, "../../cmd/postroom")
+	build := exec.Command("go", "build", "-pgo=off", "-o", path, "../../cmd/postroom")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
 	}
