@@ -35,6 +35,7 @@ type Store interface {
 	Answered(ctx context.Context, account post.AccountID, key [32]byte) (post.Answered, bool, error)
 	CreateOnce(ctx context.Context, g *post.Group, caps []post.Cap, who string, once *post.Once) error
 	Arrange(ctx context.Context, id post.ID, was *post.Group, to post.Status, at time.Time, caps []post.Cap, who string) (post.Group, error)
+	ArrangeDescribed(ctx context.Context, id post.ID, alts []string, was *post.Group, to post.Status, at time.Time, caps []post.Cap, who string) (post.Group, error)
 	Delete(ctx context.Context, id post.ID, who string) (post.Group, error)
 
 	NewID() post.ID

@@ -198,7 +198,7 @@ func (c *call) move(g *post.Group, dry bool, want wanted) (bulkResult, error) {
 		return to, at, err
 	}
 	if !dry {
-		if err := c.arrange(g, within); err != nil {
+		if err := c.arrange(g, nil, within); err != nil {
 			return bulkResult{}, err
 		}
 		return bulkResult{Status: publicStatus(g), ScheduledTime: stamp(g.Slot())}, nil

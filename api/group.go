@@ -67,21 +67,17 @@ func (a *API) updatePost(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if alts != nil {
+	if to == 0 && at.IsZero() {
 		if g, err = a.Store.Describe(c.Context(), id, alts); err != nil {
 			return nil, mediaRefused(&g, err)
 		}
-	}
-	if to != 0 || !at.IsZero() {
-		err = c.arrange(&g, func(g *post.Group) (post.Status, time.Time, error) {
-			if to == 0 {
-				return g.Status(), at, nil
-			}
-			return to, at, nil
-		})
-		if err != nil {
-			return nil, err
+	} else if err := c.arrange(&g, alts, func(g *post.Group) (post.Status, time.Time, error) {
+		if to == 0 {
+			return g.Status(), at, nil
 		}
+		return to, at, nil
+	}); err != nil {
+		return nil, err
 	}
 	return updatedBody{true, "Post updated successfully", updatedGroup{g.ID, publicStatus(&g), stamp(g.Slot())}}, nil
 }
@@ -89,8 +85,8 @@ func (a *API) updatePost(c *call) (any, error) {
 // arrange gives a group the status and the time that want says, within the account's
 // plan (CONTRACT §4.3). Where somebody else changes it meanwhile, want is asked again,
 // of the group as it is by then: a post that was paused would go out, and one that was
-// scheduled would not.
-func (c *call) arrange(g *post.Group, want wanted) error {
+// scheduled would not. Its media get alts, nil for none, or nothing changes.
+func (c *call) arrange(g *post.Group, alts []string, want wanted) error {
 	for {
 		to, at, err := want(g)
 		if err != nil {
@@ -101,9 +97,15 @@ func (c *call) arrange(g *post.Group, want wanted) error {
 		}
 		was := *g
 		err = c.place(&was, to, at, func(at time.Time, caps []post.Cap) error {
-			as, err := c.api.Store.Arrange(c.Context(), was.ID, &was, to, at, caps, c.who())
-			if locked := lockedAs(&as); errors.Is(err, post.ErrState) && locked != "" {
-				return errLocked(locked)
+			var as post.Group
+			var err error
+			if alts == nil {
+				as, err = c.api.Store.Arrange(c.Context(), was.ID, &was, to, at, caps, c.who())
+			} else {
+				as, err = c.api.Store.ArrangeDescribed(c.Context(), was.ID, alts, &was, to, at, caps, c.who())
+			}
+			if errors.Is(err, post.ErrState) && (alts != nil || lockedAs(&as) != "") {
+				return mediaRefused(&as, err)
 			}
 			if err == nil {
 				*g = as

@@ -417,6 +417,25 @@ func TestAltTextsGoToTheMediaAtTheirPlaces(t *testing.T) {
 	}
 }
 
+// A schedule that is refused takes the altTexts that came with it back.
+func TestAltTextsOfARefusedScheduleAreNotKept(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, withPlan("starter"))
+	id := d.create(`{"content":"Hello","platforms":["mastodon-1"],"altTexts":["a dog"]}`)
+	d.upload(id, "0.png")
+	alts := func() string { return d.group(id).Media[0].Alt + strings.Join(d.group(id).AltTexts, "") }
+	if a := d.do("PUT", "/update-post/"+id, `{"altTexts":["a wolf"],"status":"scheduled","scheduledTime":"2027-03-02T09:00:00Z"}`); a.Status != 403 {
+		t.Errorf("a time beyond the horizon is answered with %d", a.Status)
+	}
+	if got := alts(); got != "a doga dog" {
+		t.Errorf("after a refused schedule the texts are %q", got)
+	}
+	d.do("PUT", "/update-post/"+id, `{"altTexts":["a wolf"],"status":"scheduled","scheduledTime":"2026-03-03T09:00:00Z"}`).ok()
+	if got := alts(); got != "a wolfa wolf" {
+		t.Errorf("after a schedule the texts are %q", got)
+	}
+}
+
 // The original ignores altTexts, whatever it is.
 func TestStrictlyAltTextsIsIgnored(t *testing.T) {
 	t.Parallel()

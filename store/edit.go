@@ -204,6 +204,12 @@ func (s *Store) Approve(ctx context.Context, id post.ID, at time.Time, caps []po
 // changes and the error wraps post.ErrConflict. The group is returned as it stands,
 // with an error that wraps post.ErrState too.
 func (s *Store) Arrange(ctx context.Context, id post.ID, was *post.Group, to post.Status, at time.Time, caps []post.Cap, who string) (post.Group, error) {
+	return s.ArrangeDescribed(ctx, id, nil, was, to, at, caps, who)
+}
+
+// ArrangeDescribed is Arrange and, with alts that are not nil, [Store.Describe]: both
+// are done, or neither.
+func (s *Store) ArrangeDescribed(ctx context.Context, id post.ID, alts []string, was *post.Group, to post.Status, at time.Time, caps []post.Cap, who string) (post.Group, error) {
 	var as post.Group
 	event := post.LogEntry{Event: "status_changed", Error: post.LogDraftKept, Who: who}
 	if to == post.StatusScheduled {
@@ -218,6 +224,11 @@ func (s *Store) Arrange(ctx context.Context, id post.ID, was *post.Group, to pos
 		}
 		if was != nil && !stands(old, was) {
 			return false, fmt.Errorf("group %s: %w", old.ID, post.ErrConflict)
+		}
+		if alts != nil {
+			if err := describe(g, alts); err != nil {
+				return false, err
+			}
 		}
 		if !p.Status.Editable() {
 			return false, nil

@@ -67,20 +67,29 @@ func (s *Store) Describe(ctx context.Context, group post.ID, alts []string) (g p
 		if g, err = s.group(c.Tx, group); err != nil {
 			return err
 		}
-		switch {
-		case g.ID != group || !g.DeletedAt.IsZero():
+		if g.ID != group || !g.DeletedAt.IsZero() {
 			return fmt.Errorf("group %s: %w", group, post.ErrNotFound)
-		case !untried(&g):
-			return fmt.Errorf("group %s is %s: %w", group, g.Status(), post.ErrState)
 		}
 		old := clone(&g)
-		for i := range min(len(alts), len(g.Media)) {
-			g.Media[i].Alt = alts[i]
+		if err := describe(&g, alts); err != nil {
+			return err
 		}
-		g.AltTexts, g.UpdatedAt = alts, c.now
+		g.UpdatedAt = c.now
 		return c.put(old, &g)
 	})
 	return g, err
+}
+
+// describe gives g alternative texts, so long as nothing of it was sent or tried.
+func describe(g *post.Group, alts []string) error {
+	if !untried(g) {
+		return fmt.Errorf("group %s is %s: %w", g.ID, g.Status(), post.ErrState)
+	}
+	for i := range min(len(alts), len(g.Media)) {
+		g.Media[i].Alt = alts[i]
+	}
+	g.AltTexts = alts
+	return nil
 }
 
 // Upload returns the group that media with that id is of, and the media.
