@@ -334,9 +334,40 @@ func (a *API) getUpload(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Content-Type", m.Pin.Type)
 	h.Set("Content-Security-Policy", "default-src 'none'")
 	allowAnswer(w, mediaWait)
-	http.ServeContent(w, r, "", time.Time{}, f)
-	return nil
+	ranged := &served{ResponseWriter: w}
+	http.ServeContent(ranged, r, "", time.Time{}, f)
+	return ranged.refused
 }
+
+// served is an answer that [http.ServeContent] writes, but for its refusals, which are
+// plain text.
+type served struct {
+	http.ResponseWriter
+	refused error
+}
+
+func (s *served) WriteHeader(status int) {
+	if status < 400 {
+		s.ResponseWriter.WriteHeader(status)
+		return
+	}
+	e := &Error{Status: status, Text: http.StatusText(status), Code: "INVALID_REQUEST"}
+	if status == http.StatusRequestedRangeNotSatisfiable {
+		e.Code, e.Message = "RANGE_NOT_SATISFIABLE", "The file has no such range: Content-Range says how long it is"
+	}
+	s.refused = e
+}
+
+// Write leaves out the text of a refusal.
+func (s *served) Write(b []byte) (int, error) {
+	if s.refused != nil {
+		return len(b), nil
+	}
+	return s.ResponseWriter.Write(b)
+}
+
+// ReadFrom lets the network take a file by itself.
+func (s *served) ReadFrom(r io.Reader) (int64, error) { return io.Copy(s.ResponseWriter, r) }
 
 // shownMedia is media of a post in get-post, an addition of ours: the contract has it
 // in list-posts alone, and there only what came. Media that did not come through the

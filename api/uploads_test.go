@@ -219,6 +219,15 @@ func TestDraftFirst(t *testing.T) {
 	if a.Status != 200 || a.Body != picture(3) || a.Header.Get("Content-Type") != "image/png" {
 		t.Errorf("fileUrl gives %d, %d bytes of %s", a.Status, len(a.Body), a.Header.Get("Content-Type"))
 	}
+	a = d.do("GET", below(one.FileURL), "", "Range", "bytes=1-4")
+	if a.Status != 206 || a.Body != picture(3)[1:5] {
+		t.Errorf("a range of the file is %d %q", a.Status, a.Body)
+	}
+	a = d.do("GET", below(one.FileURL), "", "Range", "bytes=99999-")
+	a.wantError(416, "Requested Range Not Satisfiable")
+	if got, want := a.Header.Get("Content-Range"), fmt.Sprintf("bytes */%d", len(picture(3))); got != want {
+		t.Errorf("Content-Range is %q, want %q", got, want)
+	}
 	d.forward(time.Hour - time.Second)
 	if g := d.group(id); len(g.Media) != 2 || g.Media[0].Pending() || g.Media[0].Pin.Name == "" {
 		t.Errorf("stored media %+v", g.Media)
