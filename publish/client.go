@@ -119,9 +119,10 @@ type Request struct {
 	Token  string      // sent as a Bearer token; "" for none
 	Type   string      // of Body
 	Body   []byte
-	Stream io.Reader // instead of Body, for uploads
-	Size   int64     // of Stream in bytes; -1 when not known
-	Alive  Save      // told nothing, every few seconds in which more of Stream went out; nil for nobody to tell
+	Stream io.Reader                       // instead of Body, for uploads
+	Size   int64                           // of Stream in bytes; -1 when not known
+	Prove  func(token string) (url string) // what DoAs calls with a token, in place of URL; nil for URL
+	Alive  Save                            // told nothing, every few seconds in which more of Stream went out; nil for nobody to tell
 }
 
 // An Answer is what came back, whatever its status.

@@ -45,12 +45,12 @@ func (c *Client) DoAs(ctx context.Context, tokens Tokens, r Request) (*Answer, e
 	if err != nil {
 		return nil, err
 	}
-	r.Token = token
+	r.with(token)
 	a, err := c.Do(ctx, r)
 	if err != nil || a.Status != http.StatusUnauthorized {
 		return a, err
 	}
-	if r.Token, err = tokens.Renew(ctx, token); err != nil {
+	if token, err = tokens.Renew(ctx, token); err != nil {
 		return a, nil // what the platform says of the token tells more
 	}
 	if r.Stream != nil {
@@ -59,5 +59,14 @@ func (c *Client) DoAs(ctx context.Context, tokens Tokens, r Request) (*Answer, e
 			Message: "the token had ended, and was renewed: it is sent again",
 		}
 	}
+	r.with(token)
 	return c.Do(ctx, r)
+}
+
+// with makes the call with a token, and the URL that goes with it.
+func (r *Request) with(token string) {
+	r.Token = token
+	if r.Prove != nil {
+		r.URL = r.Prove(token)
+	}
 }

@@ -91,15 +91,11 @@ func (g *Graph) Get(ctx context.Context, path string, query url.Values, v any) (
 }
 
 func (g *Graph) call(ctx context.Context, r publish.Request, v any) (*publish.Answer, error) {
-	tokens := g.config.Tokens
-	if g.config.AppSecret() != "" {
-		token, err := tokens.Token(ctx)
-		if err != nil {
-			return nil, err
-		}
-		r.URL = g.proven(r.URL, token)
+	if secret := g.config.AppSecret(); secret != "" {
+		to := r.URL
+		r.Prove = func(token string) string { return proven(to, token, secret) }
 	}
-	a, err := g.Client.DoAs(ctx, tokens, r)
+	a, err := g.Client.DoAs(ctx, g.config.Tokens, r)
 	if err != nil {
 		return nil, err
 	}
@@ -112,9 +108,10 @@ func (g *Graph) call(ctx context.Context, r publish.Request, v any) (*publish.An
 	return a, nil
 }
 
-// proven adds the proof that the caller has the app's secret.
-func (g *Graph) proven(to, token string) string {
-	mac := hmac.New(sha256.New, []byte(g.config.AppSecret()))
+// proven adds the proof that the caller has the app's secret. It is good for one
+// token.
+func proven(to, token, secret string) string {
+	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(token))
 	sign := "?"
 	if strings.Contains(to, "?") {
