@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/postroom/postroom/post"
@@ -38,8 +39,9 @@ func (t FixedToken) Renew(context.Context, string) (string, error) {
 }
 
 // DoAs makes the call with a token of tokens, and once more with a renewed one
-// when it is refused with 401: such a call did nothing. A Stream cannot be read
-// again, so its call fails, to be tried again. The error is a *post.Failure.
+// when it is refused with 401: such a call did nothing. When the token is not renewed
+// for now, the post was not sent. A Stream cannot be read again, so its call fails, to
+// be tried again. The error is a *post.Failure.
 func (c *Client) DoAs(ctx context.Context, tokens Tokens, r Request) (*Answer, error) {
 	token, err := tokens.Token(ctx)
 	if err != nil {
@@ -51,6 +53,9 @@ func (c *Client) DoAs(ctx context.Context, tokens Tokens, r Request) (*Answer, e
 		return a, err
 	}
 	if token, err = tokens.Renew(ctx, token); err != nil {
+		if f, ok := errors.AsType[*post.Failure](err); ok && f.Class != post.ClassAuth {
+			return nil, f // it may go well later
+		}
 		return a, nil // what the platform says of the token tells more
 	}
 	if r.Stream != nil {

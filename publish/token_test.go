@@ -25,11 +25,14 @@ func TestAFixedTokenCannotBeRenewed(t *testing.T) {
 }
 
 // renewed gives a second token after the first.
-type renewed struct{ fails bool }
+type renewed struct{ fails, waits bool }
 
 func (renewed) Token(context.Context) (string, error) { return "first-token", nil }
 
 func (t renewed) Renew(_ context.Context, refused string) (string, error) {
+	if t.waits {
+		return "", &post.Failure{Class: post.ClassNetwork, Sent: post.SentNot, Message: "not now"}
+	}
 	if t.fails || refused != "first-token" {
 		return "", &post.Failure{Class: post.ClassAuth, Sent: post.SentNot, Message: "no other"}
 	}
@@ -57,6 +60,7 @@ func TestDoAsRenewsARefusedToken(t *testing.T) {
 	}{
 		{"with the second token", renewed{}, nil, 2, http.StatusOK},
 		{"there is none", renewed{fails: true}, nil, 1, http.StatusUnauthorized},
+		{"it cannot be renewed for now", renewed{waits: true}, nil, 1, 0},
 		{"a stream is not sent twice", renewed{}, strings.NewReader("x"), 1, 0},
 	} {
 		seen = nil
