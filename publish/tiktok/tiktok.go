@@ -187,10 +187,38 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 			return post.Receipt{}, err
 		}
 	}
-	if err := p.upload(ctx, st.Upload, film, save); err != nil {
+	err = p.upload(ctx, st.Upload, film, save)
+	if f, ok := errors.AsType[*post.Failure](err); ok && ended(f) {
+		return p.anew(ctx, st.ID, f, save)
+	}
+	if err != nil {
 		return post.Receipt{}, err
 	}
 	return p.wait(ctx, st.ID)
+}
+
+// ended reports whether a place to upload to takes nothing more: it has had all, or its
+// hour is over. Whose token it is does not matter there, as none goes with the bytes.
+func ended(f *post.Failure) bool {
+	return f.Status == http.StatusForbidden || f.Status == http.StatusNotFound || f.Status == http.StatusGone || f.Status == http.StatusRequestedRangeNotSatisfiable
+}
+
+// anew drops an upload that was refused with f, for the next attempt to begin another,
+// unless TikTok has the whole film.
+func (p *Publisher) anew(ctx context.Context, id string, f *post.Failure, save publish.Save) (post.Receipt, error) {
+	f.Class, f.Scope = post.ClassServer, post.ScopePost
+	switch got, err := p.status(ctx, id); {
+	case err != nil:
+		f.Sent = post.SentMaybe
+		return post.Receipt{}, f
+	case got.Status != "PROCESSING_UPLOAD" && got.Status != "FAILED":
+		return p.wait(ctx, id)
+	}
+	if err := publish.SaveState(save, state{}); err != nil {
+		return post.Receipt{}, err
+	}
+	f.Message = "TikTok takes no more of the film at this address, and it is uploaded anew: " + f.Message
+	return post.Receipt{}, f
 }
 
 // begin asks for a publish id. Nothing is published before the bytes are there.

@@ -155,6 +155,28 @@ func TestP2_AFilmThatTikTokHasIsNotSentAgain(t *testing.T) {
 	})
 }
 
+// An address to upload to ends, and says so with 403: that is no matter of the account.
+func TestAnUploadThatHasEndedIsBegunAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := &tiktoktest.Server{}
+		p, _ := publisher(t, server)
+		d := delivery(post.Content{Text: "look"})
+		server.Next(publishtest.Broken)
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
+			t.Fatal("no failure")
+		}
+		server.EndUploads()
+		_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
+		if f, ok := err.(*post.Failure); !ok || f.Class != post.ClassServer || f.Scope != post.ScopePost || !f.Retryable() {
+			t.Errorf("an ended upload: %+v", err)
+		}
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err != nil || len(server.Films()) != 1 {
+			t.Errorf("begun anew: %v, %d films", err, len(server.Films()))
+		}
+	})
+}
+
 func TestFilmsThatTikTokDoesNotPublish(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -36,6 +36,7 @@ type Film struct {
 	size    int64
 	asked   int
 	done    bool
+	ended   bool // nothing more is taken
 }
 
 // Films returns the films that are published, oldest first.
@@ -43,6 +44,15 @@ func (s *Server) Films() []*Film {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(s.films), func(f *Film) bool { return !f.done || s.Reason != "" })
+}
+
+// EndUploads makes the addresses to upload to that were given out refuse what comes.
+func (s *Server) EndUploads() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.films {
+		f.ended = true
+	}
 }
 
 // Titles returns what they say.
@@ -113,6 +123,10 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f := s.films[id-1]
+	if f.ended {
+		w.WriteHeader(http.StatusForbidden)
+		return
+	}
 	if strings.HasPrefix(r.Header.Get("Content-Range"), "bytes 0-") {
 		f.Content, f.Ranges = nil, nil
 	}
