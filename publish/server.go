@@ -11,8 +11,22 @@ import (
 // query or fragment.
 func CheckServer(raw string, plain bool) error {
 	u, err := url.Parse(raw)
+	if err == nil && u.RawQuery != "" {
+		err = errors.New("it has a query")
+	}
+	return checkURL(u, err, plain)
+}
+
+// CheckUpload is CheckServer for an address that a platform gives to upload a file to,
+// of which a query is a part: the signature stands in it.
+func CheckUpload(raw string) error {
+	u, err := url.Parse(raw)
+	return checkURL(u, err, false)
+}
+
+func checkURL(u *url.URL, err error, plain bool) error {
 	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
 		return errors.New("want a URL of https")
 	case u.Scheme == "https", u.Scheme == "http" && (plain || loopback(u.Hostname())):
 		return nil

@@ -25,3 +25,20 @@ func TestServersAreCalledWithoutASecretInTheClear(t *testing.T) {
 		}
 	}
 }
+
+func TestPlacesToUploadToMayBeSigned(t *testing.T) {
+	t.Parallel()
+	for raw, ok := range map[string]bool{
+		"https://uploads.example/a?X-Amz-Signature=b": true,
+		"https://uploads.example/a":                   true,
+		"http://127.0.0.1:80/a?sig=b":                 true,
+		"http://uploads.example/a?sig=b":              false,
+		"https://me:secret@uploads.example/a":         false,
+		"/a?sig=b":                                    false,
+		"":                                            false,
+	} {
+		if err := CheckUpload(raw); (err == nil) != ok {
+			t.Errorf("%q: %v", raw, err)
+		}
+	}
+}

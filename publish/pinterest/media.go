@@ -131,7 +131,7 @@ func (p *Publisher) film(ctx context.Context, m *post.Media, alive publish.Save)
 		Fields map[string]string `json:"upload_parameters"`
 	}
 	a, err := p.call(ctx, r, &begun)
-	if err == nil && (begun.ID == "" || publish.CheckServer(begun.URL, false) != nil) {
+	if err == nil && (begun.ID == "" || publish.CheckUpload(begun.URL) != nil) {
 		err = p.client.Doubt(a, errors.New("it names no place to upload to"))
 	}
 	if err != nil {

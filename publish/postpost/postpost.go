@@ -235,7 +235,7 @@ func (p *Publisher) upload(ctx context.Context, group string, m *post.Media, ali
 	a, err := p.call(ctx, http.MethodPost, "/get-upload-url", map[string]string{
 		"fileName": file.Name, "contentType": file.Type, "type": kind, "postGroupId": group,
 	}, &place)
-	if err == nil && publish.CheckServer(place.URL, false) != nil {
+	if err == nil && publish.CheckUpload(place.URL) != nil {
 		err = p.client.Doubt(a, errors.New("it names no place to upload to"))
 	}
 	if err != nil {
@@ -249,6 +249,9 @@ func (p *Publisher) upload(ctx context.Context, group string, m *post.Media, ali
 	if a.Status < 200 || a.Status > 299 {
 		f := p.client.Refusal(a)
 		f.Scope, f.Message = post.ScopePost, "media "+post.Shorten(file.Name)+": "+f.Message
+		if f.Class == post.ClassAuth {
+			f.Class = post.ClassServer // the address has ended: the key did not go there
+		}
 		return f
 	}
 	return nil

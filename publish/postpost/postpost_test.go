@@ -165,7 +165,7 @@ func TestP2_ADraftWithoutItsMediaIsNotSent(t *testing.T) {
 		p, _ := publisher(t, server, func(c *postpost.Config) { c.Media = room(t) })
 		d := publishtest.NewDelivery(connection, post.Content{Text: "x", Media: []post.Media{{URL: "a.png"}, {URL: "refused.png"}}})
 		_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
-		if f, ok := err.(*post.Failure); !ok || f.InDoubt() || !strings.Contains(f.Message, "media refused.png") {
+		if f, ok := err.(*post.Failure); !ok || !f.Retryable() || f.Class == post.ClassAuth || !strings.Contains(f.Message, "media refused.png") {
 			t.Errorf("got %v", err)
 		}
 		if string(d.Post.State) != "{}" || server.Groups()[0].Status != "deleted" {

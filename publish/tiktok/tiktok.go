@@ -251,7 +251,7 @@ func (p *Publisher) begin(ctx context.Context, c *post.Content, s *settings, siz
 	}, &got); err != nil {
 		return state{}, err
 	}
-	if got.ID == "" || got.Upload == "" {
+	if got.ID == "" || publish.CheckUpload(got.Upload) != nil {
 		return state{}, &post.Failure{Class: post.ClassServer, Sent: post.SentNot, Message: "TikTok began no upload"}
 	}
 	return state{ID: got.ID, Upload: got.Upload, Till: p.config.Now().Add(uploadLife)}, nil
