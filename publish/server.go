@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"strings"
 )
 
 // CheckServer reports what is wrong with the base URL of a platform's API: it is
@@ -32,6 +33,18 @@ func checkURL(u *url.URL, err error, plain bool) error {
 		return nil
 	}
 	return errors.New("want https, as the credentials go with every call")
+}
+
+// IsOf reports whether an address that a platform gives is the platform's own, so that
+// the token may go there: on the server of api, or by https on one below domain.
+func IsOf(to, api, domain string) bool {
+	at, err := url.Parse(to)
+	own, ownErr := url.Parse(api)
+	if err != nil || ownErr != nil || at.User != nil {
+		return false
+	}
+	return at.Scheme == own.Scheme && at.Host == own.Host ||
+		at.Scheme == "https" && (at.Hostname() == domain || strings.HasSuffix(at.Hostname(), "."+domain))
 }
 
 func loopback(host string) bool {

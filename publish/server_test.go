@@ -42,3 +42,27 @@ func TestPlacesToUploadToMayBeSigned(t *testing.T) {
 		}
 	}
 }
+
+func TestTokensGoToThePlatformAlone(t *testing.T) {
+	t.Parallel()
+	for to, ok := range map[string]bool{
+		"https://api.example.com/upload?a=b":  true,
+		"https://up.example.com/a":            true,
+		"https://example.com/a":               true,
+		"http://api.example.com/upload":       false,
+		"http://up.example.com/a":             false,
+		"https://api.example.com:8443/upload": true,
+		"https://badexample.com/a":            false,
+		"https://example.com.bad/a":           false,
+		"https://api.example.com@bad.com/a":   false,
+		"https://me@api.example.com/a":        false,
+		"/upload":                             false,
+	} {
+		if got := IsOf(to, "https://api.example.com", "example.com"); got != ok {
+			t.Errorf("%q: %v", to, got)
+		}
+	}
+	if !IsOf("http://127.0.0.1:80/up", "http://127.0.0.1:80", "example.com") {
+		t.Error("a server of tests is not its own")
+	}
+}

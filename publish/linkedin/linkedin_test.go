@@ -249,6 +249,22 @@ func TestP2_ARefusedCopyIsThePost(t *testing.T) {
 	})
 }
 
+// An address to upload to ends, and says so with 403: that is no matter of the account.
+func TestAnUploadThatHasEndedIsBegunAnew(t *testing.T) {
+	t.Parallel()
+	server := &linkedintest.Server{Ended: true}
+	p, _ := publisher(t, server, page, pictures(t))
+	d := publishtest.NewDelivery(connection, post.Content{Text: "hello", Media: []post.Media{{URL: "0.png"}}})
+	_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
+	if f, ok := err.(*post.Failure); !ok || f.Class != post.ClassServer || f.Scope != post.ScopePost || !f.Retryable() {
+		t.Errorf("an ended upload: %+v", err)
+	}
+	server.Ended = false
+	if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err != nil || len(server.Ledger()) != 1 {
+		t.Errorf("begun anew: %v, %d posts", err, len(server.Ledger()))
+	}
+}
+
 func TestAnOldVersionSaysSo(t *testing.T) {
 	t.Parallel()
 	p, _ := publisher(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUpgradeRequired) }), page)

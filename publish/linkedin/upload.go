@@ -119,9 +119,12 @@ func (u *upload) call(ctx context.Context, path string, body, v any) error {
 // put sends bytes where LinkedIn wants them. The address is LinkedIn's word, and
 // the token goes there only when it is LinkedIn's own.
 func (u *upload) put(ctx context.Context, to string, body io.Reader, size int64, alive publish.Save) (*publish.Answer, error) {
+	if publish.CheckUpload(to) != nil {
+		return nil, &post.Failure{Class: post.ClassServer, Sent: post.SentNot, Message: "LinkedIn names no place to upload to"}
+	}
 	r := publish.Request{Method: http.MethodPut, URL: to, Type: "application/octet-stream", Stream: body, Size: size, Alive: alive}
-	do := u.p.client.Do
-	if u.ours(to) {
+	do, own := u.p.client.Do, publish.IsOf(to, u.p.api, "linkedin.com")
+	if own {
 		do = func(ctx context.Context, r publish.Request) (*publish.Answer, error) {
 			return u.p.client.DoAs(ctx, u.p.config.Tokens, r)
 		}
@@ -132,19 +135,12 @@ func (u *upload) put(ctx context.Context, to string, body io.Reader, size int64,
 	}
 	if a.Status < 200 || a.Status > 299 {
 		_, f := u.p.refusal(a)
+		if f.Class == post.ClassAuth && (a.Status == http.StatusForbidden || !own) {
+			f.Class, f.Scope = post.ClassServer, post.ScopePost // the address has ended: that there is one says that the token may
+		}
 		return nil, f
 	}
 	return a, nil
-}
-
-// ours reports whether an address is LinkedIn's, or that of the API of the config.
-func (u *upload) ours(to string) bool {
-	at, err := url.Parse(to)
-	api, apiErr := url.Parse(u.p.api)
-	if err != nil || apiErr != nil {
-		return false
-	}
-	return at.Host == api.Host || at.Scheme == "https" && (at.Hostname() == "linkedin.com" || strings.HasSuffix(at.Hostname(), ".linkedin.com"))
 }
 
 // The waits between questions whether media are processed.

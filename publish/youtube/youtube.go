@@ -241,21 +241,10 @@ func (p *Publisher) begin(ctx context.Context, c *post.Content, s *settings, fil
 		return "", p.refusal(a)
 	}
 	session := a.Header.Get("Location")
-	if !p.ours(session) {
+	if !publish.IsOf(session, p.api, "googleapis.com") { // the token goes there
 		return "", p.client.Doubt(a, errors.New("it names no upload"))
 	}
 	return session, nil
-}
-
-// ours reports whether an address is Google's, or that of the API of the config:
-// the token goes there.
-func (p *Publisher) ours(to string) bool {
-	at, err := url.Parse(to)
-	api, apiErr := url.Parse(p.api)
-	if err != nil || apiErr != nil {
-		return false
-	}
-	return at.Host == api.Host || at.Scheme == "https" && strings.HasSuffix(at.Hostname(), ".googleapis.com")
 }
 
 // statusResume is what YouTube answers to an upload that is not complete.

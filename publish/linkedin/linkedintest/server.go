@@ -29,6 +29,7 @@ type Server struct {
 	Token      string // that calls must carry; any when ""
 	Copies     bool   // takes a text again
 	Processing int    // how often videos say that they are still processed
+	Ended      bool   // addresses to upload to take nothing any more
 
 	mu       sync.Mutex
 	posts    []Post
@@ -241,6 +242,10 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u := s.uploads[strings.TrimPrefix(r.URL.Path, "/upload/")]
+	if s.Ended {
+		fail(w, http.StatusForbidden, "the signature has expired")
+		return
+	}
 	if err != nil || u == nil {
 		fail(w, http.StatusNotFound, "no such upload")
 		return
