@@ -20,11 +20,17 @@ const maxMessage = 300
 // 5xx a broken server, and the rest refused content; 3xx is a wrong address. A
 // definite answer below 500 refuses, so nothing is live; 408 and 5xx may come
 // from something in front of a server that has acted, so they leave the post in
-// doubt. A platform whose codes say more changes the result.
+// doubt. So do 303, which leads to what came of a call, and a success that is not
+// the one that was to come. A platform whose codes say more changes the result.
 func (c *Client) Refusal(a *Answer) *post.Failure {
 	f := &post.Failure{Class: post.ClassInvalid, Sent: post.Refused, Status: a.Status, Message: c.message(a)}
 	switch s := a.Status; {
+	case s < 300:
+		f.Class, f.Sent = post.ClassServer, post.SentMaybe
 	case s >= 300 && s < 400:
+		if s == http.StatusSeeOther {
+			f.Sent = post.SentMaybe
+		}
 		f.Scope = post.ScopeConnection
 		f.Message = fmt.Sprintf("the server redirects to %s, and redirects are not followed: set the address it names", hostOf(a.Header.Get("Location")))
 	case s == http.StatusUnauthorized, s == http.StatusForbidden:

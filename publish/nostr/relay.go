@@ -65,6 +65,9 @@ func (p *Publisher) open(ctx context.Context, relay string) (*line, error) {
 		body, cut := io.ReadAll(resp.Body) // of the first KiB
 		f := p.client.Refusal(&publish.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body, Cut: cut, At: p.now()})
 		f.Scope = post.ScopeConnection
+		if resp.StatusCode < 300 { // a web page
+			f.Class, f.Sent = post.ClassInvalid, post.Refused
+		}
 		return nil, publish.Unsent(f)
 	}
 	return nil, p.broken(ctx, post.SentNot, err)
