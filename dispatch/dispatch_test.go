@@ -601,6 +601,55 @@ func TestP2_UndecidedIsUnknown(t *testing.T) {
 	}
 }
 
+// What the platform refuses as a copy after a lost answer is there, shown or not: it is
+// neither sent again nor failed.
+func TestP2_ARefusedCopyIsFoundOrUnknown(t *testing.T) {
+	copied := &post.Failure{Class: post.ClassServer, Sent: post.SentMaybe, Copy: true, Message: "a duplicate"}
+	for name, tt := range map[string]struct {
+		shown time.Duration // after the copy; 0 for never
+		want  post.Status
+		at    time.Duration
+	}{
+		"shown at last": {shown: 10 * time.Minute, want: post.StatusPublished, at: 16 * time.Minute},
+		"never shown":   {want: post.StatusUnknown, at: 16 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, m *model, w *world, t0 time.Time) {
+				w.script["a"] = []behaves{dropped, func(_ context.Context, w *world, d post.Delivery) (post.Receipt, error) {
+					if tt.shown > 0 {
+						time.AfterFunc(tt.shown, func() { w.publish(d) })
+					}
+					return post.Receipt{}, copied
+				}}
+				a := m.add(mast, t0, "a")
+				start(t, m, w, Config{})
+				sleep(time.Minute + tt.at - time.Second)
+				wantTimes(t, w.times("a", t0), 0, time.Minute)
+				sleep(time.Hour)
+				m.wantStatus(a, tt.want)
+				wantTimes(t, w.times("a", t0), 0, time.Minute)
+			})
+		})
+	}
+}
+
+// A thread goes on behind the part that was refused as a copy, once that is found.
+func TestP2_AThreadGoesOnBehindACopy(t *testing.T) {
+	bubble(t, func(t *testing.T, m *model, w *world, t0 time.Time) {
+		w.script["thread"] = []behaves{func(_ context.Context, w *world, d post.Delivery) (post.Receipt, error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.parts[d.Post.PartKey(1)]++
+			return post.Receipt{}, &post.Failure{Class: post.ClassServer, Sent: post.SentMaybe, Copy: true, Message: "a duplicate"}
+		}}
+		a := m.add(mast, t0, "thread")
+		start(t, m, w, Config{})
+		sleep(time.Hour)
+		m.wantStatus(a, post.StatusPublished)
+		w.noDoubles(t)
+	})
+}
+
 // A process for each tick looks once and ends. When the platform never answers, that
 // does not go on for ever either.
 func TestP2_UndecidedForADayIsUnknown(t *testing.T) {

@@ -119,6 +119,10 @@ func (s *session) look(b *doubt) (d post.Done, decided bool) {
 		case f == nil && found.State == post.Present:
 			found.Receipt.Found = true
 			d, decided = published(p, found.Receipt, now, h), true
+		case f == nil && found.State == post.Absent && b.why.Copy && !further(b, &found):
+			if last {
+				d, decided = unknown(p, b.why, b.why.Message+"; the platform says that it has it, and does not show it", now), true
+			}
 		case f == nil && found.State == post.Absent && trusted:
 			d, decided = s.c.cfg.absent(p, b.why, now), true
 		case f == nil && found.State == post.Undecidable && trusted:
@@ -140,6 +144,11 @@ func (s *session) look(b *doubt) (d post.Done, decided bool) {
 		b.lookAt = b.trustAt
 	}
 	return d, false
+}
+
+// further reports whether a look-up found parts live that were not known to be.
+func further(b *doubt, found *post.Found) bool {
+	return (&post.Post{Parts: found.Parts}).PartsLive() > b.delivery.Post.PartsLive()
 }
 
 // times says how often a post was looked up in vain.

@@ -71,6 +71,7 @@ type Failure struct {
 	Scope   Scope
 	Status  int           // HTTP status, 0 without an answer
 	Message string        // for people, from the platform where it has words
+	Copy    bool          // with SentMaybe: refused as a copy of what is there, so that "not here" is not believed
 	After   time.Duration // wait at least so long; 0 when the platform did not say
 	Err     error         // the cause, for logs; may be nil
 }
