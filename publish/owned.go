@@ -4,7 +4,7 @@ import "sync"
 
 // Owned remembers which of our posts made a remote post, for the newest of them,
 // so that of two posts that say the same each finds its own. It forgets at a
-// restart: then the later of two equal posts within a look-up's slack may take
+// restart: then the later of two equal posts within what a look-up searches may take
 // the earlier's remote post for its own, and is not sent twice. The zero value
 // is ready, and may be used by many goroutines.
 type Owned struct {

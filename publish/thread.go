@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/postroom/postroom/post"
 )
@@ -51,6 +52,15 @@ func SendParts(ctx context.Context, d *post.Delivery, texts []string, save Save,
 
 func notSaved(err error, sent post.Sent) *post.Failure {
 	return &post.Failure{Class: post.ClassUnknown, Sent: sent, Message: fmt.Sprintf("save progress: %v", err), Err: err}
+}
+
+// Earliest returns from when on something of d may be live: its intent, or the time it
+// was to go out at when there were attempts before this one.
+func Earliest(d *post.Delivery) time.Time {
+	if (d.Again || d.Post.Attempts > 1) && !d.Post.SlotAt.IsZero() && d.Post.SlotAt.Before(d.Post.BegunAt) {
+		return d.Post.SlotAt
+	}
+	return d.Post.BegunAt
 }
 
 // A PartFinder says whether one part of a thread is live, or the only part.

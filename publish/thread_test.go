@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
@@ -114,4 +115,24 @@ func TestThreads(t *testing.T) {
 			}
 		},
 	})
+}
+
+func TestEarliestIsTheFirstAttempt(t *testing.T) {
+	t.Parallel()
+	slot := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	later := slot.Add(time.Hour)
+	for name, c := range map[string]struct {
+		d    post.Delivery
+		want time.Time
+	}{
+		"the only attempt":         {post.Delivery{Post: post.Post{SlotAt: slot, BegunAt: later, Attempts: 1}}, later},
+		"the second":               {post.Delivery{Post: post.Post{SlotAt: slot, BegunAt: later, Attempts: 2}}, slot},
+		"the first of another try": {post.Delivery{Post: post.Post{SlotAt: slot, BegunAt: later, Attempts: 1}, Again: true}, slot},
+		"moved since":              {post.Delivery{Post: post.Post{SlotAt: later, BegunAt: slot, Attempts: 2}}, slot},
+		"without a slot":           {post.Delivery{Post: post.Post{BegunAt: later, Attempts: 2}}, later},
+	} {
+		if got := Earliest(&c.d); !got.Equal(c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
 }

@@ -228,7 +228,7 @@ const (
 	pageSize   = 50              // posts that are asked for
 )
 
-// Lookup searches the page's feed back to five minutes before d's intent for a
+// Lookup searches the page's feed back to five minutes before d's first attempt for a
 // post that says the same, and looks whether its first comment is there. A film
 // appears in the feed only when Facebook has processed it, so that its absence
 // decides nothing.
@@ -247,7 +247,7 @@ func (p *Publisher) look(ctx context.Context, d *post.Delivery, text string) (po
 	if film {
 		edge, field = "/videos", "description"
 	}
-	from := d.Post.BegunAt.Add(-clockSlack)
+	from := publish.Earliest(d).Add(-clockSlack)
 	var page struct {
 		Data []struct {
 			ID          string `json:"id"`

@@ -39,7 +39,7 @@ func (p *Publisher) Lookup(ctx context.Context, d post.Delivery) (post.Found, er
 		return post.Found{}, err
 	}
 	texts := p.texts(&d.Content)
-	from, oldest := d.Post.BegunAt.Add(-clockSlack), time.Time{}
+	from, oldest := publish.Earliest(&d).Add(-clockSlack), time.Time{}
 	for _, e := range page.Elements {
 		at := time.UnixMilli(e.PublishedAt).UTC()
 		oldest = at

@@ -21,7 +21,7 @@ const (
 )
 
 // Lookup searches the account's own statuses, newest first, back to two minutes
-// before d's intent by the server's clock, for one that says the same, is no
+// before d's first attempt by the server's clock, for one that says the same, is no
 // reply and has as many media. What this process knows to be another post is
 // passed over. The text is compared without white space and mention domains,
 // first with the HTML taken off, then as the server says it was written.
@@ -32,7 +32,7 @@ func (p *Publisher) Lookup(ctx context.Context, d post.Delivery) (post.Found, er
 	if err != nil {
 		return post.Found{}, err
 	}
-	want := search{p: p, key: d.Post.Key(), text: publish.Bare(p.text(&d)), media: len(d.Content.Media), from: d.Post.BegunAt}
+	want := search{p: p, key: d.Post.Key(), text: publish.Bare(p.text(&d)), media: len(d.Content.Media), from: publish.Earliest(&d)}
 	path := fmt.Sprintf("/api/v1/accounts/%s/statuses?limit=%d&exclude_reblogs=true", url.PathEscape(id), pageSize)
 	before := ""
 	for range maxPages {

@@ -23,7 +23,7 @@ type event struct {
 }
 
 // Lookup reads the room's events, newest first, back to two minutes before d's
-// intent by the server's clock, for those of this account that carry d's keys.
+// first attempt by the server's clock, for those of this account that carry d's keys.
 // Absent means that the whole stretch was read.
 func (p *Publisher) Lookup(ctx context.Context, d post.Delivery) (post.Found, error) {
 	room, err := p.openRoom(ctx)
@@ -34,7 +34,7 @@ func (p *Publisher) Lookup(ctx context.Context, d post.Delivery) (post.Found, er
 	if err != nil {
 		return post.Found{}, err
 	}
-	events, whole, err := p.since(ctx, room, d.Post.BegunAt)
+	events, whole, err := p.since(ctx, room, publish.Earliest(&d))
 	if err != nil {
 		return post.Found{}, err
 	}

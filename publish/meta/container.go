@@ -187,7 +187,7 @@ func (w *Flow) wait(ctx context.Context, id string) error {
 
 // found is the receipt of a container that turned out to be published.
 func (w *Flow) found(ctx context.Context, d *post.Delivery, at int, text, container string) (post.Receipt, error) {
-	r, err := w.Find(ctx, d.Post.PartKey(at), text, d.Post.BegunAt)
+	r, err := w.Find(ctx, d.Post.PartKey(at), text, publish.Earliest(d))
 	if err != nil {
 		return post.Receipt{}, err
 	}

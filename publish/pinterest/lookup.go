@@ -45,7 +45,7 @@ func (p *Publisher) Lookup(ctx context.Context, d post.Delivery) (post.Found, er
 		return post.Found{}, err
 	}
 	title, text := publish.Bare(d.Content.Title), publish.Bare(publish.Compose(&d.Content, &p.rules.Limits))
-	from := d.Post.BegunAt.Add(-clockSlack)
+	from := publish.Earliest(&d).Add(-clockSlack)
 	state := post.Absent
 	reached, last := page.Bookmark == "", time.Time{}
 	for _, pin := range page.Items {

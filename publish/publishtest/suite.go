@@ -89,6 +89,7 @@ func Run(t *testing.T, s Suite) {
 		{"a post goes live once with a receipt", testPublish},
 		{"TestP2 the same key twice is one live post", testRepeat},
 		{"TestP2 what was never sent is not found", testNeverSent},
+		{"TestP2 a later attempt finds what the first made", testEarlier},
 		{"an ended context sends nothing", testEndedContext},
 		{"content that says nothing is refused before it is sent", testEmpty},
 		{"the credentials are checked", testCheck},
@@ -388,6 +389,23 @@ func testNeverSent(t *testing.T, _ *Suite, u *Subject) {
 	c := newCall(t, u, "never sent")
 	if live, _ := c.lookup(); live {
 		t.Error("found a post that was never sent")
+	}
+}
+
+// testEarlier: the answer is lost, the platform shows the post only when it has been
+// looked up, and then a second attempt is looked up.
+func testEarlier(t *testing.T, s *Suite, u *Subject) {
+	if _, ok := u.Publisher.(Looker); !ok || s.Knows || slices.Contains(s.Cannot, Lost) {
+		t.Skip("the platform cannot be asked, or need not")
+	}
+	c := newCall(t, u, "made by the first attempt")
+	u.Arrange(Lost)
+	c.send()
+	u.Arrange(None)
+	time.Sleep(30 * time.Minute) // in a bubble
+	c.d.Again, c.d.Post.Attempts, c.d.Post.BegunAt = true, 2, time.Now().UTC()
+	if live, done := c.lookup(); !live && !done && len(u.Live()) > 0 {
+		t.Error("it is said to be absent")
 	}
 }
 

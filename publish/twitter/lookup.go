@@ -47,8 +47,8 @@ type tweet struct {
 	} `json:"entities"`
 }
 
-// Lookup searches the account's own timeline back to two minutes before d's
-// intent for each part that is not known to be live: one that says the same, is
+// Lookup searches the account's own timeline back to two minutes before d's first
+// attempt for each part that is not known to be live: one that says the same, is
 // an answer to the same post and has as many media.
 //
 // Absent means that the whole stretch was read. A timeline lags by some seconds;
@@ -63,7 +63,7 @@ func (p *Publisher) Lookup(ctx context.Context, d post.Delivery) (post.Found, er
 			return post.Found{}, err
 		}
 	}
-	tweets, all, err := p.since(ctx, me.ID, d.Post.BegunAt.Add(-clockSlack))
+	tweets, all, err := p.since(ctx, me.ID, publish.Earliest(&d).Add(-clockSlack))
 	if err != nil {
 		return post.Found{}, err
 	}
