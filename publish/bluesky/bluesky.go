@@ -188,6 +188,9 @@ func (p *Publisher) refused(ctx context.Context, a *publish.Answer, d *post.Deli
 			return found.Receipt, nil
 		default:
 			f.Message = "the account has another post where this one belongs"
+			if d.Again { // which may be this one, as it was then
+				f.Class, f.Sent, f.Copy = post.ClassServer, post.SentMaybe, true
+			}
 		}
 	case "BlobNotFound":
 		// Thrown away since the attempt that uploaded it.

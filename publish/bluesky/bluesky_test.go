@@ -198,6 +198,11 @@ func TestARecordOfSomebodyElseIsLeftAlone(t *testing.T) {
 	if f, ok := err.(*post.Failure); !ok || f.Sent != post.Refused || f.Class != post.ClassInvalid {
 		t.Errorf("error %v", err)
 	}
+	d.Again = true // then it may be this post with the words of an earlier attempt
+	_, err = p.Publish(t.Context(), d, keep(&d))
+	if f, ok := err.(*post.Failure); !ok || !f.InDoubt() || !f.Copy {
+		t.Errorf("at a later attempt: %v", err)
+	}
 	if got := server.Texts(); len(got) != 1 || got[0] != "mine" {
 		t.Errorf("live %q", got)
 	}

@@ -91,7 +91,7 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 	}
 	return publish.SendParts(ctx, &d, p.texts(&d.Content), save, func(ctx context.Context, at int, text string, before []post.Part) (post.Receipt, error) {
 		if at > 0 {
-			return p.graph.Comment(ctx, before[0].RemoteID, text)
+			return p.graph.Comment(ctx, before[0].RemoteID, text, d.Again)
 		}
 		var got struct {
 			ID string `json:"id"`
@@ -119,8 +119,11 @@ func refused(d *post.Delivery, a *publish.Answer, err error, up *publish.Uploads
 	case !ok:
 	case meta.ErrorOf(a).Code == meta.CodeDuplicate && d.Again:
 		// An earlier attempt may have made it live: only a look can tell.
-		f.Class, f.Sent = post.ClassServer, post.SentMaybe
+		f.Class, f.Sent, f.Copy = post.ClassServer, post.SentMaybe, true
 	case f.Class == post.ClassInvalid && f.Sent == post.Refused && up.Reused && meta.ErrorOf(a).Code != meta.CodeDuplicate:
+		if d.Again { // what hangs on a post already is refused in the same words
+			f.Sent = post.SentMaybe
+		}
 		return up.Forget(f)
 	}
 	return err

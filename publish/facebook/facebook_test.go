@@ -2,6 +2,7 @@ package facebook_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -221,11 +222,58 @@ func TestP2_ARefusedCopyIsLookedUp(t *testing.T) {
 	for again, want := range map[bool]post.Sent{false: post.Refused, true: post.SentMaybe} {
 		d.Again = again
 		_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
-		if f, ok := err.(*post.Failure); !ok || f.Sent != want {
+		if f, ok := err.(*post.Failure); !ok || f.Sent != want || f.Copy != again {
 			t.Errorf("again %v: %v, want %v", again, err, want)
 		}
 	}
 	if len(server.Ledger()) != 1 {
 		t.Errorf("%d are live", len(server.Ledger()))
+	}
+}
+
+// The words for a picture that is gone and for one that hangs on a post are the same:
+// after an earlier attempt only a look can tell.
+func TestP2_APictureThatMayHangOnAPostIsLookedUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := &metatest.Server{Copies: true}
+		p, _ := publisher(t, server, withMedia(t))
+		d := publishtest.NewDelivery(connection, post.Content{Text: "see", Media: []post.Media{{URL: "a.png"}}})
+		server.Next(publishtest.Lost)
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
+			t.Fatal("no failure")
+		}
+		server.Expire()
+		d.Again = true
+		_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
+		if f, ok := err.(*post.Failure); !ok || !f.InDoubt() {
+			t.Errorf("got %+v, want a doubt", err)
+		}
+	})
+}
+
+func TestP2_ARefusedCopyOfAFirstCommentIsLookedUp(t *testing.T) {
+	t.Parallel()
+	server, copied := &metatest.Server{}, false
+	p, _ := publisher(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if copied && r.Method == http.MethodPost {
+			w.WriteHeader(http.StatusBadRequest)
+			io.WriteString(w, `{"error":{"message":"Duplicate status message","type":"OAuthException","code":506}}`)
+			return
+		}
+		server.ServeHTTP(w, r)
+	}))
+	d := publishtest.NewDelivery(connection, post.Content{Text: "hello", FirstComment: "more"})
+	server.Next(publishtest.None, publishtest.Lost)
+	if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
+		t.Fatal("no failure")
+	}
+	d.Again, copied = true, true
+	_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
+	if f, ok := err.(*post.Failure); !ok || !f.InDoubt() || !f.Copy {
+		t.Errorf("got %+v, want a doubt", err)
+	}
+	if found, err := p.Lookup(t.Context(), *d); err != nil || found.State != post.Present {
+		t.Errorf("look-up %+v, %v", found, err)
 	}
 }

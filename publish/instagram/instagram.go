@@ -123,7 +123,7 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 	}
 	return publish.SendParts(ctx, &d, p.texts(&d.Content), save, func(ctx context.Context, at int, text string, before []post.Part) (post.Receipt, error) {
 		if at > 0 {
-			return p.graph.Comment(ctx, before[0].RemoteID, text)
+			return p.graph.Comment(ctx, before[0].RemoteID, text, d.Again)
 		}
 		return p.flow.Send(ctx, &d, at, text, func() (meta.Forms, error) { return p.forms(ctx, &d.Content, text, s) }, save)
 	})

@@ -181,6 +181,29 @@ func TestP2_AContainerIsPublishedOnce(t *testing.T) {
 	}
 }
 
+// A container that is published and does not say so yet refuses to be published again.
+func TestP2_ARefusedContainerIsLookedUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := &metatest.Server{}
+		p, _ := publisher(t, server)
+		d := publishtest.NewDelivery(connection, post.Content{Text: "see", Media: []post.Media{{URL: "https://cdn.example/a.jpg"}}})
+		server.Next(publishtest.Lost)
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
+			t.Fatal("no failure")
+		}
+		server.Lags = 2 // as it is asked for, and as it is waited for
+		d.Again = true
+		_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
+		if f, ok := err.(*post.Failure); !ok || !f.InDoubt() {
+			t.Errorf("got %+v, want a doubt", err)
+		}
+		if found, err := p.Lookup(t.Context(), *d); err != nil || found.State != post.Present {
+			t.Errorf("look-up %+v, %v", found, err)
+		}
+	})
+}
+
 // A question about a container that is refused, for whatever else than that it is
 // gone, has no second one made.
 func TestP2_AQuestionThatIsRefusedMakesNoSecondContainer(t *testing.T) {

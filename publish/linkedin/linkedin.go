@@ -149,7 +149,7 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 	}
 	return publish.SendParts(ctx, &d, p.texts(&d.Content), save, func(ctx context.Context, at int, text string, before []post.Part) (post.Receipt, error) {
 		if at > 0 {
-			return p.comment(ctx, author, before[0].RemoteID, text)
+			return p.comment(ctx, author, before[0].RemoteID, text, d.Again)
 		}
 		n := newPost{
 			Author: author, Commentary: escape(text), Visibility: "PUBLIC", State: "PUBLISHED",
@@ -215,11 +215,14 @@ func (p *Publisher) post(ctx context.Context, d *post.Delivery, n *newPost, up *
 	urn := a.Header.Get("X-Restli-Id")
 	switch {
 	case a.Status < 200 || a.Status > 299:
-		live, f := p.refusal(a)
+		copied, live, f := p.refusal(a)
 		switch {
 		case live != "" && d.Again && !p.own.ByAnother(live, d.Post.Key()):
 			urn = live // an earlier attempt made it so
-		case f.Class == post.ClassInvalid && up.Reused && live == "":
+		case copied && d.Again:
+			f.Class, f.Sent, f.Copy = post.ClassServer, post.SentMaybe, true // or that did, and it does not say
+			return post.Receipt{}, f
+		case f.Class == post.ClassInvalid && up.Reused && !copied:
 			return post.Receipt{}, up.Forget(f)
 		default:
 			return post.Receipt{}, f
@@ -233,8 +236,9 @@ func (p *Publisher) post(ctx context.Context, d *post.Delivery, n *newPost, up *
 
 func permalink(urn string) string { return "https://www.linkedin.com/feed/update/" + urn + "/" }
 
-// comment writes the first comment. A comment that is refused as a copy is there.
-func (p *Publisher) comment(ctx context.Context, author, urn, text string) (post.Receipt, error) {
+// comment writes the first comment. One that is refused as a copy may be there from an
+// earlier attempt.
+func (p *Publisher) comment(ctx context.Context, author, urn, text string, again bool) (post.Receipt, error) {
 	r := p.request(http.MethodPost, "/rest/socialActions/"+url.PathEscape(urn)+"/comments")
 	if err := r.AsJSON(map[string]any{"actor": author, "object": urn, "message": map[string]string{"text": text}}); err != nil {
 		return post.Receipt{}, err
@@ -244,7 +248,10 @@ func (p *Publisher) comment(ctx context.Context, author, urn, text string) (post
 		return post.Receipt{}, err
 	}
 	if a.Status < 200 || a.Status > 299 {
-		_, f := p.refusal(a)
+		copied, _, f := p.refusal(a)
+		if copied && again {
+			f.Class, f.Sent, f.Copy = post.ClassServer, post.SentMaybe, true
+		}
 		f.Message = "first comment: " + f.Message
 		return post.Receipt{}, f
 	}
@@ -264,9 +271,9 @@ func (p *Publisher) request(method, path string) publish.Request {
 
 var duplicateOf = regexp.MustCompile(`urn:li:(?:share|ugcPost|activity):[0-9]+`)
 
-// refusal classifies an answer. live is the post that LinkedIn calls a copy of
-// this one, "" when it says no such thing.
-func (p *Publisher) refusal(a *publish.Answer) (live string, f *post.Failure) {
+// refusal classifies an answer. copied says that it refuses a copy, and live of which
+// post, "" when it does not say.
+func (p *Publisher) refusal(a *publish.Answer) (copied bool, live string, f *post.Failure) {
 	f = p.client.Refusal(a)
 	var said struct {
 		Message string `json:"message"`
@@ -280,8 +287,8 @@ func (p *Publisher) refusal(a *publish.Answer) (live string, f *post.Failure) {
 		said.Message = "" // the status tells enough
 	}
 	for _, in := range said.Details.Inputs {
-		if in.Code == "DUPLICATE_POST" {
-			live = duplicateOf.FindString(said.Message)
+		if strings.HasPrefix(in.Code, "DUPLICATE") {
+			copied, live = true, duplicateOf.FindString(said.Message)
 		}
 	}
 	switch {
@@ -291,7 +298,10 @@ func (p *Publisher) refusal(a *publish.Answer) (live string, f *post.Failure) {
 	case strings.Contains(said.Message, "MEDIA_ASSET_PROCESSING_FAILED"):
 		f.Message = "LinkedIn could not process the media: try another format, like JPEG or MP4"
 	}
-	return live, f
+	if f.Sent == post.Refused && strings.Contains(strings.ToLower(said.Message), "duplicate") {
+		copied = true
+	}
+	return copied, live, f
 }
 
 // me is who the token belongs to.
@@ -350,7 +360,7 @@ func (p *Publisher) get(ctx context.Context, r publish.Request, v any) (*publish
 		return nil, err
 	}
 	if a.Status != http.StatusOK {
-		_, f := p.refusal(a)
+		_, _, f := p.refusal(a)
 		return a, f
 	}
 	if err := a.Decode(v); err != nil {

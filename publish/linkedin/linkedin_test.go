@@ -250,6 +250,27 @@ func TestP2_ARefusedCopyIsThePost(t *testing.T) {
 }
 
 // An address to upload to ends, and says so with 403: that is no matter of the account.
+func TestP2_ACopyOfNothingNamedIsInDoubt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := &linkedintest.Server{Mute: true}
+		p, _ := publisher(t, server)
+		d := publishtest.NewDelivery(connection, post.Content{Text: "hello", FirstComment: "more"})
+		server.Next(publishtest.Lost, publishtest.None, publishtest.Lost)
+		for _, what := range []string{"the post", "the comment"} {
+			if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
+				t.Fatal("a lost answer is no failure")
+			}
+			d.Again = true
+			_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
+			if f, ok := err.(*post.Failure); !ok || !f.InDoubt() || !f.Copy {
+				t.Errorf("a copy of %s: %+v, want a doubt", what, err)
+			}
+			d.Post.Parts[0].RemoteID = server.Ledger()[0].URN // a person says so
+		}
+	})
+}
+
 func TestAnUploadThatHasEndedIsBegunAnew(t *testing.T) {
 	t.Parallel()
 	server := &linkedintest.Server{Ended: true}

@@ -105,7 +105,7 @@ func (u *upload) call(ctx context.Context, path string, body, v any) error {
 	case err != nil:
 		return err
 	case a.Status < 200 || a.Status > 299:
-		_, f := u.p.refusal(a)
+		_, _, f := u.p.refusal(a)
 		return f
 	case v == nil:
 		return nil
@@ -134,7 +134,7 @@ func (u *upload) put(ctx context.Context, to string, body io.Reader, size int64,
 		return nil, err
 	}
 	if a.Status < 200 || a.Status > 299 {
-		_, f := u.p.refusal(a)
+		_, _, f := u.p.refusal(a)
 		if f.Class == post.ClassAuth && (a.Status == http.StatusForbidden || !own) {
 			f.Class, f.Scope = post.ClassServer, post.ScopePost // the address has ended: that there is one says that the token may
 		}

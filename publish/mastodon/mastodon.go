@@ -202,7 +202,7 @@ func (p *Publisher) refused(a *publish.Answer, up *upload) error {
 		return f
 	}
 	if said := strings.ToLower(f.Message); strings.Contains(said, "already attached") && !strings.Contains(said, "not found") {
-		f.Class, f.Sent = post.ClassServer, post.SentMaybe
+		f.Class, f.Sent, f.Copy = post.ClassServer, post.SentMaybe, true
 		return f
 	}
 	return up.Forget(f)

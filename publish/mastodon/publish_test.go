@@ -163,7 +163,7 @@ func TestP2_MediaThatHangOnAStatusAreNotUploadedAgain(t *testing.T) {
 			t.Fatal("no failure")
 		}
 		_, err := p.Publish(t.Context(), d, publishtest.Keep(&d))
-		if f, ok := err.(*post.Failure); !ok || !f.InDoubt() {
+		if f, ok := err.(*post.Failure); !ok || !f.InDoubt() || !f.Copy {
 			t.Errorf("failure %v, want doubt", err)
 		}
 		if found, err := p.Lookup(t.Context(), d); err != nil || found.State != post.Present || len(server.Ledger()) != 1 {

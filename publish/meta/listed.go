@@ -2,6 +2,7 @@ package meta
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"time"
 
@@ -33,14 +34,18 @@ func (g *Graph) FindListed(ctx context.Context, edge, field, key, text string, f
 	return post.Receipt{}, nil
 }
 
-// Comment writes a comment below a post.
-func (g *Graph) Comment(ctx context.Context, id, text string) (post.Receipt, error) {
+// Comment writes a comment below a post. again says that an earlier attempt may have
+// written it.
+func (g *Graph) Comment(ctx context.Context, id, text string, again bool) (post.Receipt, error) {
 	var got struct {
 		ID string `json:"id"`
 	}
 	a, err := g.Post(ctx, "/"+url.PathEscape(id)+"/comments", url.Values{"message": {text}}, &got)
 	if err == nil {
 		err = g.ID(a, got.ID)
+	}
+	if f, ok := errors.AsType[*post.Failure](err); ok && again && ErrorOf(a).Code == CodeDuplicate {
+		f.Class, f.Sent, f.Copy = post.ClassServer, post.SentMaybe, true
 	}
 	if err != nil {
 		return post.Receipt{}, err

@@ -160,6 +160,40 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	}
 }
 
+// A copy that is refused is looked for from the first attempt on, which may be long ago.
+func TestP2_ARefusedCopyIsThePost(t *testing.T) {
+	t.Parallel()
+	for _, detail := range []string{"", "Status is a duplicate."} {
+		synctest.Test(t, func(t *testing.T) {
+			server, worded := &twittertest.Server{}, false
+			p, _ := publisher(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if worded && r.Method == http.MethodPost {
+					w.WriteHeader(http.StatusForbidden)
+					fmt.Fprintf(w, `{"errors":[{"code":187,"message":%q}]}`, detail)
+					return
+				}
+				server.ServeHTTP(w, r)
+			}), bearer)
+			d := delivery("hello")
+			d.Post.SlotAt = d.Post.BegunAt
+			server.Next(publishtest.Lost)
+			if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
+				t.Fatal("a lost answer is no failure")
+			}
+			time.Sleep(10 * time.Minute) // in a bubble
+			worded = detail != ""
+			d.Again, d.Post.Attempts, d.Post.BegunAt = true, 2, time.Now().UTC()
+			_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
+			if f, ok := err.(*post.Failure); !ok || !f.InDoubt() || !f.Copy {
+				t.Errorf("%q: %+v, want one in doubt", detail, err)
+			}
+			if found, err := p.Lookup(t.Context(), *d); err != nil || found.State != post.Present {
+				t.Errorf("%q: look-up %+v, %v", detail, found, err)
+			}
+		})
+	}
+}
+
 // Two posts that say the same each find their own.
 func TestLookupTellsEqualPostsApart(t *testing.T) {
 	t.Parallel()

@@ -153,7 +153,7 @@ func (p *Publisher) tweet(ctx context.Context, d *post.Delivery, at int, t *newT
 		switch {
 		case duplicate(a) && d.Again:
 			// An earlier attempt may have made it live: only a look can tell.
-			f.Class, f.Sent = post.ClassServer, post.SentMaybe
+			f.Class, f.Sent, f.Copy = post.ClassServer, post.SentMaybe, true
 		case f.Class == post.ClassInvalid && at == 0 && up.Reused:
 			return post.Receipt{}, up.Forget(f)
 		}
@@ -193,7 +193,8 @@ func (p *Publisher) call(ctx context.Context, r publish.Request) (*publish.Answe
 // duplicate reports whether X refuses a text because the account has just posted
 // it.
 func duplicate(a *publish.Answer) bool {
-	return a.Status == http.StatusForbidden && strings.Contains(strings.ToLower(string(a.Body)), "duplicate content")
+	said := strings.ToLower(string(a.Body))
+	return a.Status == http.StatusForbidden && (strings.Contains(said, "duplicate content") || strings.Contains(said, "status is a duplicate"))
 }
 
 // refusal classifies an answer. X says with 403 what others say with 422 or 401.

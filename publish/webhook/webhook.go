@@ -156,7 +156,7 @@ type Post struct {
 // connection until a person acts.
 func (p *Publisher) Publish(ctx context.Context, d post.Delivery, _ publish.Save) (post.Receipt, error) {
 	c := &d.Content
-	a, err := p.call(ctx, d.Post.Key(), Message{"post.publish", d.Post.SlotAt.UTC(), Post{
+	a, err := p.call(ctx, d.Post.Key(), d.Again, Message{"post.publish", d.Post.SlotAt.UTC(), Post{
 		ID: d.Post.Key(), Group: d.Post.Group, Account: d.Post.Account, Connection: d.Post.Connection,
 		Content: d.Text(), Title: c.Title, Link: c.Link, FirstComment: c.FirstComment, Labels: c.Labels, Media: c.Media, Settings: c.Settings,
 	}})
@@ -198,7 +198,7 @@ func (p *Publisher) Lookup(context.Context, post.Delivery) (post.Found, error) {
 func (p *Publisher) Check(ctx context.Context) (post.Identity, error) {
 	at := p.now().UTC()
 	id := "ping-" + strconv.FormatInt(at.UnixNano(), 36)
-	if _, err := p.call(ctx, id, Message{"ping", at, struct{}{}}); err != nil {
+	if _, err := p.call(ctx, id, false, Message{"ping", at, struct{}{}}); err != nil {
 		return post.Identity{}, err
 	}
 	u, err := url.Parse(p.config.URL())
@@ -208,8 +208,10 @@ func (p *Publisher) Check(ctx context.Context) (post.Identity, error) {
 	return post.Identity{Username: u.Host}, nil
 }
 
-// call posts one signed message and returns its answer when it is a success.
-func (p *Publisher) call(ctx context.Context, id string, m Message) (*publish.Answer, error) {
+// call posts one signed message and returns its answer when it is a success. again says
+// that an earlier attempt may have posted it: receivers that notice repeats may say so
+// with 409.
+func (p *Publisher) call(ctx context.Context, id string, again bool, m Message) (*publish.Answer, error) {
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)
 	enc.SetEscapeHTML(false)
@@ -239,6 +241,10 @@ func (p *Publisher) call(ctx context.Context, id string, m Message) (*publish.An
 	case a.Status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") != "":
 		f := p.client.Refusal(a)
 		f.Sent = post.Refused
+		return nil, f
+	case a.Status == http.StatusConflict && again:
+		f := p.client.Refusal(a)
+		f.Class, f.Sent, f.Copy = post.ClassServer, post.SentMaybe, true
 		return nil, f
 	}
 	return nil, p.client.Refusal(a)

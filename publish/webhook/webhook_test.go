@@ -237,6 +237,26 @@ func TestStatusesSayWhatToDo(t *testing.T) {
 	}
 }
 
+// A receiver that notices a repeat may say so with 409.
+func TestP2_AConflictAtALaterAttemptIsInDoubt(t *testing.T) {
+	t.Parallel()
+	for again, want := range map[bool]post.Sent{false: post.Refused, true: post.SentMaybe} {
+		p, err := webhook.New(webhook.Config{
+			Connection: connection, URL: func() string { return "https://" + host }, Secret: func() string { return secret },
+			Transport: &publishtest.Transport{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusConflict) })},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := delivery()
+		d.Again = again
+		_, err = p.Publish(t.Context(), d, noSave)
+		if f, ok := err.(*post.Failure); !ok || f.Sent != want || f.Copy != again {
+			t.Errorf("again %v: %+v", again, err)
+		}
+	}
+}
+
 // The vector is that of the Standard Webhooks specification's libraries.
 func TestSignatureFollowsStandardWebhooks(t *testing.T) {
 	t.Parallel()

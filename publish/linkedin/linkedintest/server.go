@@ -29,6 +29,7 @@ type Server struct {
 	Token      string // that calls must carry; any when ""
 	Copies     bool   // takes a text again
 	Processing int    // how often videos say that they are still processed
+	Mute       bool   // does not say of what a copy is one
 	Ended      bool   // addresses to upload to take nothing any more
 
 	mu       sync.Mutex
@@ -146,9 +147,13 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, p := range s.posts {
 		if !s.Copies && p.Commentary == in.Commentary && p.Author == in.Author {
+			of := p.URN
+			if s.Mute {
+				of = "another post"
+			}
 			reply(w, http.StatusUnprocessableEntity, map[string]any{
 				"errorDetailType": "com.linkedin.common.error.BadRequest", "status": 422,
-				"message":      "Content is a duplicate of " + p.URN,
+				"message":      "Content is a duplicate of " + of,
 				"errorDetails": map[string]any{"inputErrors": []map[string]any{{"code": "DUPLICATE_POST"}}},
 			})
 			return
@@ -188,6 +193,10 @@ func (s *Server) comment(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.Copies && slices.Contains(s.comments, Comment{in.Object, in.Actor, in.Message.Text}) {
+		fail(w, http.StatusConflict, "Comment is a duplicate")
+		return
+	}
 	s.comments = append(s.comments, Comment{in.Object, in.Actor, in.Message.Text})
 	w.Header().Set("X-Restli-Id", fmt.Sprint(s.nextID()))
 	w.WriteHeader(http.StatusCreated)

@@ -30,6 +30,7 @@ type Server struct {
 	Copies     bool   // takes a text again
 	Processing int    // how often containers say that they are in progress
 	Unlisted   bool   // lists nothing of what is published
+	Lags       int    // how often a published container still says that it is not
 
 	mu         sync.Mutex
 	entries    []Entry
@@ -295,6 +296,8 @@ func (s *Server) object(w http.ResponseWriter, id string) {
 		switch {
 		case c.gone:
 			status = "EXPIRED"
+		case c.published && s.Lags > 0:
+			s.Lags--
 		case c.published:
 			status = "PUBLISHED"
 		case c.asked <= s.Processing:
