@@ -205,6 +205,9 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 		if v.ID != "" {
 			return post.Receipt{RemoteID: v.ID, URL: permalink(v.ID), PublishedAt: p.config.Now().UTC(), Found: true}, nil
 		}
+		if next == film.Size {
+			return post.Receipt{}, notDone()
+		}
 		from = next
 	}
 	if st.Session == "" {
@@ -276,6 +279,11 @@ func (p *Publisher) send(ctx context.Context, session string, film *publish.Medi
 	return post.Receipt{RemoteID: v.ID, URL: permalink(v.ID), PublishedAt: a.At.UTC()}, nil
 }
 
+// notDone is the failure of a film that YouTube has whole and says nothing more of yet.
+func notDone() *post.Failure {
+	return &post.Failure{Class: post.ClassServer, Sent: post.SentMaybe, Message: "YouTube has all of the film, and has not made a video of it yet"}
+}
+
 // ask asks an upload how far it is: what film it has become, or which byte is
 // wanted next. What has been sent to an upload that is gone may be live.
 func (p *Publisher) ask(ctx context.Context, session string, size int64) (v video, next int64, err error) {
@@ -315,14 +323,18 @@ func (p *Publisher) Lookup(ctx context.Context, d post.Delivery) (post.Found, er
 	if json.Unmarshal(d.Post.State, &st) != nil || !st.Begun {
 		return post.Found{State: post.Absent}, nil // no byte was ever sent
 	}
-	v, _, err := p.ask(ctx, st.Session, d.Content.Media[0].Pin.Size)
+	size := d.Content.Media[0].Pin.Size
+	v, next, err := p.ask(ctx, st.Session, size)
 	if f, ok := errors.AsType[*post.Failure](err); ok && (f.Status == http.StatusNotFound || f.Status == http.StatusGone) {
 		return post.Found{State: post.Undecidable}, nil
 	}
 	if err != nil {
 		return post.Found{}, err
 	}
-	if v.ID == "" {
+	switch {
+	case v.ID == "" && size > 0 && next == size:
+		return post.Found{}, notDone()
+	case v.ID == "":
 		return post.Found{State: post.Absent}, nil
 	}
 	return post.Found{State: post.Present, Receipt: post.Receipt{RemoteID: v.ID, URL: permalink(v.ID), PublishedAt: p.config.Now().UTC(), Found: true}}, nil

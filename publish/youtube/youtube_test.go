@@ -125,6 +125,32 @@ func TestUploadsGoOnWhereTheyStopped(t *testing.T) {
 	}
 }
 
+// A film that YouTube has whole is not sent again, and is not absent.
+func TestP2_AFilmThatIsNotYetAVideoIsInDoubt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := &youtubetest.Server{Busy: true}
+		p, _ := publisher(t, server)
+		d := delivery(post.Content{Text: "the film"})
+		d.Content.Media[0].Pin.Size = bytes
+		server.Next(publishtest.Lost)
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
+			t.Fatal("no failure")
+		}
+		if found, err := p.Lookup(t.Context(), *d); err == nil {
+			t.Errorf("look-up: %+v, want nothing decided", found)
+		}
+		_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
+		if f, ok := err.(*post.Failure); !ok || !f.InDoubt() {
+			t.Errorf("sent again: %v, want a doubt", err)
+		}
+		server.Busy = false
+		if found, err := p.Lookup(t.Context(), *d); err != nil || found.State != post.Present || len(server.Films()) != 1 {
+			t.Errorf("look-up: %+v, %v, %d films", found, err, len(server.Films()))
+		}
+	})
+}
+
 // An upload that YouTube has forgotten may have been complete.
 func TestP2_AForgottenUploadIsNotBegunAnew(t *testing.T) {
 	t.Parallel()

@@ -22,7 +22,8 @@ type Server struct {
 	Token  string // that calls must carry; any when ""
 	Reason string // what beginning an upload is refused for, with Status; "" for not
 	Status int
-	Takes  int // bytes that the first call of an upload takes before it wants more; 0 for all
+	Busy   bool // makes no video of a film that it has whole
+	Takes  int  // bytes that the first call of an upload takes before it wants more; 0 for all
 
 	mu    sync.Mutex
 	films []*Film
@@ -130,7 +131,7 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 		}
 		f.Content = append(f.Content, content...)
 	}
-	if len(f.Content) == f.size {
+	if len(f.Content) == f.size && !s.Busy {
 		reply(w, http.StatusOK, map[string]any{"id": fmt.Sprintf("film%d", id), "kind": "youtube#video"})
 		return
 	}
