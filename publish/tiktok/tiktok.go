@@ -189,7 +189,7 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 	}
 	err = p.upload(ctx, st.Upload, film, save)
 	if f, ok := errors.AsType[*post.Failure](err); ok && ended(f) {
-		return p.anew(ctx, st.ID, f, save)
+		return p.anew(ctx, st.ID, film.Size, f, save)
 	}
 	if err != nil {
 		return post.Receipt{}, err
@@ -205,10 +205,10 @@ func ended(f *post.Failure) bool {
 
 // anew drops an upload that was refused with f, for the next attempt to begin another,
 // unless TikTok has the whole film.
-func (p *Publisher) anew(ctx context.Context, id string, f *post.Failure, save publish.Save) (post.Receipt, error) {
+func (p *Publisher) anew(ctx context.Context, id string, size int64, f *post.Failure, save publish.Save) (post.Receipt, error) {
 	f.Class, f.Scope = post.ClassServer, post.ScopePost
 	switch got, err := p.status(ctx, id); {
-	case err != nil:
+	case err != nil || got.Status == "PROCESSING_UPLOAD" && got.Bytes >= size: // it has all, and has not begun with it
 		f.Sent = post.SentMaybe
 		return post.Receipt{}, f
 	case got.Status != "PROCESSING_UPLOAD" && got.Status != "FAILED":
@@ -305,6 +305,7 @@ func (p *Publisher) upload(ctx context.Context, to string, film *publish.MediaFi
 type outcome struct {
 	Status string        `json:"status"`
 	Reason string        `json:"fail_reason"`
+	Bytes  int64         `json:"uploaded_bytes"`
 	Posts  []json.Number `json:"publicaly_available_post_id"` // so spelled
 }
 

@@ -177,6 +177,24 @@ func TestAnUploadThatHasEndedIsBegunAnew(t *testing.T) {
 	})
 }
 
+func TestP2_AnUploadThatHasEndedWithTheWholeFilmIsInDoubt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := &tiktoktest.Server{Busy: true}
+		p, _ := publisher(t, server)
+		d := delivery(post.Content{Text: "look"})
+		server.Next(publishtest.Lost)
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
+			t.Fatal("no failure")
+		}
+		server.EndUploads()
+		_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
+		if f, ok := err.(*post.Failure); !ok || !f.InDoubt() {
+			t.Errorf("got %v, want a doubt", err)
+		}
+	})
+}
+
 func TestFilmsThatTikTokDoesNotPublish(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -21,6 +21,7 @@ type Server struct {
 
 	Token      string   // that calls must carry; any when ""
 	Privacy    []string // what the account may choose; all when nil
+	Busy       bool     // does not begin with a film that it has whole
 	Processing int      // how often a film is said to be processed
 	Reason     string   // why films are not published; "" for they are
 
@@ -155,7 +156,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 	f := s.films[id-1]
 	answer := map[string]any{"status": "PUBLISH_COMPLETE", "publicaly_available_post_id": []int64{7_300_000_000_000_000_000 + int64(id)}}
 	switch {
-	case !f.done:
+	case !f.done || s.Busy:
 		answer = map[string]any{"status": "PROCESSING_UPLOAD", "uploaded_bytes": len(f.Content)}
 	case f.asked < s.Processing:
 		answer = map[string]any{"status": "PROCESSING_DOWNLOAD"}
