@@ -265,15 +265,22 @@ func (p *Publisher) look(ctx context.Context, d *post.Delivery, text string) (po
 	}, &page); err != nil {
 		return post.Found{}, err
 	}
+	open := len(page.Data) == pageSize || film
 	for _, e := range page.Data {
 		made := meta.Time(e.Created)
-		if made.Before(from) || publish.Bare(e.Message+e.Description) != publish.Bare(text) || p.graph.Own.ByAnother(e.ID, d.Post.Key()) {
+		switch {
+		case publish.Bare(e.Message+e.Description) != publish.Bare(text), p.graph.Own.ByAnother(e.ID, d.Post.Key()):
+			continue
+		case made.IsZero(), publish.Bare(text) == "" && !made.Before(from):
+			open = true // nothing tells whether it is this one
+			continue
+		case made.Before(from):
 			continue
 		}
 		p.graph.Own.Add(e.ID, d.Post.Key())
 		return post.Found{State: post.Present, Receipt: post.Receipt{RemoteID: e.ID, URL: e.Permalink, PublishedAt: made, Found: true}}, nil
 	}
-	if len(page.Data) == pageSize || film {
+	if open {
 		return post.Found{State: post.Undecidable}, nil
 	}
 	return post.Found{State: post.Absent}, nil

@@ -2,6 +2,7 @@ package facebook_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -275,5 +276,38 @@ func TestP2_ARefusedCopyOfAFirstCommentIsLookedUp(t *testing.T) {
 	}
 	if found, err := p.Lookup(t.Context(), *d); err != nil || found.State != post.Present {
 		t.Errorf("look-up %+v, %v", found, err)
+	}
+}
+
+// What says when a post was made may change its form, and a picture without words looks
+// like any other.
+func TestP2_WhatCannotBeToldApartIsUndecided(t *testing.T) {
+	t.Parallel()
+	now := time.Now().UTC().Add(time.Second)
+	for name, c := range map[string]struct {
+		text, created string
+		want          post.FoundState
+	}{
+		"the usual form":     {"hello", now.Format("2006-01-02T15:04:05-0700"), post.Present},
+		"another form":       {"hello", now.Format(time.RFC3339), post.Present},
+		"no form at all":     {"hello", now.Format(time.ANSIC), post.Undecidable},
+		"other words":        {"bye", now.Format(time.ANSIC), post.Absent},
+		"without words":      {"", now.Format(time.RFC3339), post.Undecidable},
+		"without words, old": {"", now.Add(-time.Hour).Format(time.RFC3339), post.Absent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, _ := publisher(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				fmt.Fprintf(w, `{"data":[{"id":"1_2","message":%q,"created_time":%q}]}`, c.text, c.created)
+			}))
+			text := "hello"
+			if c.text == "" {
+				text = ""
+			}
+			d := publishtest.NewDelivery(connection, post.Content{Text: text})
+			if found, err := p.Lookup(t.Context(), *d); err != nil || found.State != c.want {
+				t.Errorf("%+v, %v, want %v", found, err, c.want)
+			}
+		})
 	}
 }

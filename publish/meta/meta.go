@@ -224,11 +224,13 @@ func (g *Graph) ID(a *publish.Answer, id string) error {
 	return nil
 }
 
-// Time reads the times of the Graph API, which write a zone without a colon.
+// Time reads the times of the Graph API, which write a zone without a colon; one that
+// cannot be read is zero.
 func Time(s string) time.Time {
-	at, err := time.Parse("2006-01-02T15:04:05-0700", s)
-	if err != nil {
-		return time.Time{}
+	for _, layout := range []string{"2006-01-02T15:04:05-0700", time.RFC3339} {
+		if at, err := time.Parse(layout, s); err == nil {
+			return at.UTC()
+		}
 	}
-	return at.UTC()
+	return time.Time{}
 }
