@@ -142,7 +142,7 @@ func (m *MediaRoom) Size(ref string) (int64, bool, error) {
 }
 
 // Open opens media of at most most(MIME type) bytes, 0 for no limit; URLs are
-// fetched into a temporary file first. The error is a *post.Failure of a post
+// fetched into a temporary file first, of MostMedia at most. The error is a *post.Failure of a post
 // that was not sent: too large, not usable, or not reached.
 func (m *MediaRoom) Open(ctx context.Context, ref post.Media, most func(mime string) int64) (*MediaFile, error) {
 	if isURL(ref.URL) {
@@ -248,7 +248,10 @@ func (m *MediaRoom) store(resp *http.Response, ref string, most func(mime string
 	}
 	told := resp.Header.Get("Content-Type")
 	limit := most(sniff(head[:n], ref, told))
-	if limit > 0 && resp.ContentLength > limit {
+	if limit == 0 {
+		limit = MostMedia // what sends it need have no end
+	}
+	if resp.ContentLength > limit {
 		return nil, tooLarge(ref, resp.ContentLength, limit)
 	}
 	temp, err := os.CreateTemp("", "postroom-media-*")
@@ -264,18 +267,14 @@ func (m *MediaRoom) store(resp *http.Response, ref string, most func(mime string
 	return f, nil
 }
 
-// fill copies head and what is left of resp into temp, and goes back to its
+// fill copies head and what is left of resp, limit at most, into temp, and goes back to its
 // beginning.
 func (m *MediaRoom) fill(temp *os.File, resp *http.Response, head []byte, ref string, limit int64) (*MediaFile, error) {
-	body := io.MultiReader(bytes.NewReader(head), resp.Body)
-	if limit > 0 {
-		body = io.LimitReader(body, limit+1)
-	}
-	size, err := io.Copy(temp, body)
+	size, err := io.Copy(temp, io.LimitReader(io.MultiReader(bytes.NewReader(head), resp.Body), limit+1))
 	switch {
 	case err != nil:
 		return nil, mediaFailure(post.ClassNetwork, ref, scrubError(err, nil))
-	case limit > 0 && size > limit:
+	case size > limit:
 		return nil, tooLarge(ref, size, limit)
 	case resp.ContentLength >= 0 && size != resp.ContentLength:
 		return nil, mediaFailure(post.ClassNetwork, ref, io.ErrUnexpectedEOF)

@@ -161,3 +161,17 @@ func TestMediaFolderIsNotLeft(t *testing.T) {
 		t.Errorf("%v, want too large", f)
 	}
 }
+
+func TestWhatIsFetchedHasAnEndWhereThePlatformHasNoLimit(t *testing.T) {
+	t.Parallel()
+	room, err := NewMediaRoom("", Guard{}, roundTrip(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(pngHead)), ContentLength: MostMedia + 1}, nil
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = room.Open(t.Context(), post.Media{URL: "https://cdn.example/a.png"}, noLimit)
+	if f := failureOf(t, err); f.Class != post.ClassLarge {
+		t.Errorf("%v, want too large", f)
+	}
+}
