@@ -260,6 +260,19 @@ func TestThrottledWithoutAWordWaitsLongerEachTime(t *testing.T) {
 	})
 }
 
+// A platform may ask for a second, or for a time that has passed, at every call.
+func TestThrottledOverAndOverIsNotAskedEverySecond(t *testing.T) {
+	bubble(t, func(t *testing.T, m *model, w *world, t0 time.Time) {
+		no := fails(refused(post.ClassRate, post.Refused, time.Second))
+		w.script["a"] = []behaves{no, no, no, no, no, good}
+		m.add(mast, t0, "a")
+		start(t, m, w, Config{})
+		sleep(2 * time.Hour)
+		const s, min = time.Second, time.Minute
+		wantTimes(t, w.times("a", t0), 0, s, 2*s, 3*s, 3*s+min, 3*s+6*min)
+	})
+}
+
 func TestTransientIsTriedFourTimesThenFails(t *testing.T) {
 	bubble(t, func(t *testing.T, m *model, w *world, t0 time.Time) {
 		w.script["a"] = []behaves{fails(refused(post.ClassNetwork, post.SentNot, 0))}

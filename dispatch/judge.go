@@ -16,6 +16,10 @@ const retrySpan = 31 * time.Minute
 // throttleWaits are used when a platform does not say how long to wait.
 var throttleWaits = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute}
 
+// trustedThrottles is how often in a row a platform is believed that says how long to
+// wait: one that says a second each time would be asked every second.
+const trustedThrottles = 3
+
 func waitAfter(waits []time.Duration, n int) time.Duration {
 	return waits[min(max(n-1, 0), len(waits)-1)]
 }
@@ -49,6 +53,8 @@ func (c *Config) judge(f *post.Failure, p *post.Post, now time.Time, h *health) 
 		wait := f.After
 		if wait <= 0 {
 			wait = waitAfter(throttleWaits[:], h.throttles)
+		} else if n := h.throttles - trustedThrottles; n > 0 {
+			wait = max(wait, waitAfter(throttleWaits[:], n))
 		}
 		snooze(&d, now.Add(wait))
 		pause(&d, d.RetryAt, "the platform asked to wait: "+f.Message)
