@@ -249,6 +249,28 @@ func TestP2_ARefusedCopyIsThePost(t *testing.T) {
 	})
 }
 
+// A picture without words looks like any other one without words.
+func TestP2_APostWithoutWordsIsUndecided(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := &linkedintest.Server{Copies: true}
+		p, _ := publisher(t, server, page, pictures(t))
+		content := post.Content{Media: []post.Media{{URL: "0.png"}}}
+		other, d := publishtest.NewDelivery(connection, content), publishtest.NewDelivery(connection, content)
+		d.Post.ID = d.Post.ID.Add(9)
+		if found, err := p.Lookup(t.Context(), *d); err != nil || found.State != post.Absent {
+			t.Errorf("alone: %+v, %v", found, err)
+		}
+		server.Next(publishtest.Lost) // so that nobody knows whose it is
+		if _, err := p.Publish(t.Context(), *other, publishtest.Keep(other)); err == nil {
+			t.Fatal("no failure")
+		}
+		if found, err := p.Lookup(t.Context(), *d); err != nil || found.State != post.Undecidable {
+			t.Errorf("beside another: %+v, %v", found, err)
+		}
+	})
+}
+
 // An address to upload to ends, and says so with 403: that is no matter of the account.
 func TestP2_ACopyOfNothingNamedIsInDoubt(t *testing.T) {
 	t.Parallel()

@@ -43,8 +43,11 @@ func (p *Publisher) Lookup(ctx context.Context, d post.Delivery) (post.Found, er
 	for _, e := range page.Elements {
 		at := time.UnixMilli(e.PublishedAt).UTC()
 		oldest = at
-		if at.Before(from) || publish.Bare(unescape(e.Commentary)) != publish.Bare(texts[0]) || p.own.ByAnother(e.ID, d.Post.Key()) {
+		switch {
+		case at.Before(from), publish.Bare(unescape(e.Commentary)) != publish.Bare(texts[0]), p.own.ByAnother(e.ID, d.Post.Key()):
 			continue
+		case publish.Bare(texts[0]) == "": // any other without words looks the same
+			return post.Found{State: post.Undecidable}, nil
 		}
 		p.own.Add(e.ID, d.Post.Key())
 		if len(texts) == 1 {
