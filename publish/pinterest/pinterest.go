@@ -134,6 +134,9 @@ func (p *Publisher) Publish(ctx context.Context, d post.Delivery, save publish.S
 	}
 	if f, ok := errors.AsType[*post.Failure](err); ok {
 		if f.Class == post.ClassInvalid && f.Sent == post.Refused && up.Reused {
+			if d.Again { // the film may be refused as it is pinned already
+				f.Sent = post.SentMaybe
+			}
 			return post.Receipt{}, up.Forget(f)
 		}
 		return post.Receipt{}, f

@@ -246,6 +246,26 @@ func TestFilmsAreKeptAndUploadedAgainWhereTheyAreGone(t *testing.T) {
 	})
 }
 
+// After an earlier attempt, a film that is refused may be pinned.
+func TestP2_AFilmThatMayBePinnedIsLookedUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := &pinteresttest.Server{Token: publishtest.Canary}
+		p, _ := publisher(t, server)
+		d := publishtest.NewDelivery(connection, post.Content{Text: "see", Media: []post.Media{{URL: "movie.mp4"}}})
+		server.Next(publishtest.Lost)
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
+			t.Fatal("no failure")
+		}
+		server.Forget()
+		d.Again = true
+		_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
+		if f, ok := err.(*post.Failure); !ok || !f.InDoubt() {
+			t.Errorf("got %v, want a doubt", err)
+		}
+	})
+}
+
 func TestLookup(t *testing.T) {
 	t.Parallel()
 	content := post.Content{Title: "T", Text: "see  this", Link: "https://go.dev/a", Media: []post.Media{{URL: "a.png"}}}

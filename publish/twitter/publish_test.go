@@ -121,6 +121,27 @@ func TestMediaAreUploadedOnce(t *testing.T) {
 	}
 }
 
+// After an earlier attempt, media that are refused may hang on a post.
+func TestP2_MediaThatMayHangOnAPostAreLookedUp(t *testing.T) {
+	t.Parallel()
+	media := withMedia(t)
+	synctest.Test(t, func(t *testing.T) {
+		server := &twittertest.Server{Duplicates: true}
+		p, _ := publisher(t, server, bearer, media)
+		d := delivery("with a picture", post.Media{URL: "a.png"})
+		server.Next(publishtest.Lost)
+		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
+			t.Fatal("no failure")
+		}
+		server.DropMedia()
+		d.Again = true
+		_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
+		if f, ok := err.(*post.Failure); !ok || !f.InDoubt() {
+			t.Errorf("got %v, want a doubt", err)
+		}
+	})
+}
+
 // The answers of X, each from its docs (PLATFORMS §2.1).
 func TestRefusalsSayWhatToDo(t *testing.T) {
 	t.Parallel()

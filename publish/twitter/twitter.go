@@ -155,6 +155,9 @@ func (p *Publisher) tweet(ctx context.Context, d *post.Delivery, at int, t *newT
 			// An earlier attempt may have made it live: only a look can tell.
 			f.Class, f.Sent, f.Copy = post.ClassServer, post.SentMaybe, true
 		case f.Class == post.ClassInvalid && at == 0 && up.Reused:
+			if d.Again { // perhaps it is used up
+				f.Sent = post.SentMaybe
+			}
 			return post.Receipt{}, up.Forget(f)
 		}
 		return post.Receipt{}, f
