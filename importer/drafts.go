@@ -169,13 +169,27 @@ func (m *maker) letters(text string) {
 	switch {
 	case strings.IndexByte(text, '?') >= 0 && strings.Contains(text, "????") && lostLetters.MatchString(text):
 		m.warn(fieldContent, "LOST_LETTERS", text, want+": runs of ? often stand for letters that a program could not write", hint)
-	case strings.IndexByte(text, "\ufffd"[0]) < 0 && strings.IndexByte(text, "Ã"[0]) < 0: // nearly all
-	case strings.Contains(text, "\ufffd"):
+	case strings.IndexByte(text, "\ufffd"[0]) >= 0 && strings.Contains(text, "\ufffd"):
 		m.warn(fieldContent, "LOST_LETTERS", text, want+": a program has put � in place of some", hint)
-	case strings.Contains(text, "Ã") || strings.Contains(text, "â€"):
+	case readTwice(text):
 		if b, err := charmap.Windows1252.NewEncoder().String(text); err == nil && utf8.ValidString(b) {
 			m.warn(fieldContent, "LOST_LETTERS", text, want+": this looks like UTF-8 that was read as something else", hint)
 		}
+	}
+}
+
+// readTwice reports whether a text has what UTF-8 looks like that was read as
+// Windows-1252: Ã, or â€.
+func readTwice(text string) bool {
+	for {
+		i := strings.IndexByte(text, "Ã"[0]) // and that of â
+		if i < 0 {
+			return false
+		}
+		if text = text[i:]; strings.HasPrefix(text, "Ã") || strings.HasPrefix(text, "â€") {
+			return true
+		}
+		text = text[1:]
 	}
 }
 

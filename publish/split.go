@@ -307,6 +307,9 @@ var (
 // marks cuts text where its author said so; own is true when the parts carry
 // numbers of the author's. Without marks it is one part.
 func marks(text string) (parts []string, own bool) {
+	if !mayBeMarked(text) {
+		return []string{text}, false
+	}
 	if strings.Contains(text, "---") {
 		for _, part := range separator.Split(text, -1) {
 			if part = strings.TrimSpace(part); part != "" {
@@ -316,8 +319,8 @@ func marks(text string) (parts []string, own bool) {
 	} else {
 		parts = []string{text}
 	}
-	if len(parts) != 1 || parts[0] == "" || strings.IndexByte("])", parts[0][len(parts[0])-1]) < 0 {
-		return parts, false // the last number would be its end
+	if len(parts) != 1 {
+		return parts, false
 	}
 	for _, mark := range []*regexp.Regexp{markSquare, markRound} {
 		if byNumber := sequence(parts[0], mark); byNumber != nil {
@@ -325,6 +328,13 @@ func marks(text string) (parts []string, own bool) {
 		}
 	}
 	return parts, false
+}
+
+// mayBeMarked reports whether a text can have marks at all: the last number would be
+// its end.
+func mayBeMarked(text string) bool {
+	text = strings.TrimSpace(text)
+	return strings.HasSuffix(text, "]") || strings.HasSuffix(text, ")") || strings.Contains(text, "---")
 }
 
 // sequence cuts text behind each mark when the marks are 1/m … m/m, m > 1, and

@@ -160,6 +160,9 @@ func (v *check) lengthWanted(text string, l limits.TextLimit) string {
 
 func (v *check) thread(text string) {
 	pl := &v.rules.Limits
+	if !mayBeMarked(text) && Fits(text, pl.Text) {
+		return // one post
+	}
 	parts, err := Split(text, pl.Text, v.rules.Numbering)
 	if err != nil {
 		v.fail("content", CodePartTooLong, text, fmt.Sprintf("parts of at most %d %s as %s counts them", pl.Text.Max, pl.Text.Count.Unit(), pl.Name), err.Error())

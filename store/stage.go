@@ -359,7 +359,12 @@ func (t *Stage) addGroup(g *post.Group) error {
 		t.event = appendEvent(t.event[:0], &post.LogEntry{Group: g.ID, Event: "scheduled", At: g.CreatedAt})
 		history = t.event
 	}
-	c.groups = append(c.groups, encodeGroup(startRecord(c.groups[head:head], history), g, t.number, t.numbers)...)
+	record := encodeGroup(startRecord(c.groups[head:], history), g, t.number, t.numbers)
+	if len(record) <= cap(c.groups)-head {
+		c.groups = c.groups[:head+len(record)] // where it lies
+	} else {
+		c.groups = append(c.groups, record...)
+	}
 	binary.BigEndian.PutUint32(c.groups[at:], uint32(len(c.groups)-head))
 	c.n++
 	return nil
