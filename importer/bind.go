@@ -27,7 +27,6 @@ type rarer struct {
 	Zone     string `csv:"timezone"`
 	Status   string `csv:"status"`
 	Approve  string `csv:"approve"`
-	Posted   string `csv:"posted"`
 	ID       string `csv:"external_id"`
 	Comment  string `csv:"first_comment"`
 	Settings string `csv:"platform_settings"`
@@ -95,7 +94,7 @@ func newBinder(f *File) *binder {
 	b := &binder{file: f}
 	b.none.toolCells = &b.native
 	for i, c := range f.columns {
-		if c.field != fieldUnknown && c.field != fieldIgnored {
+		if c.field != fieldUnknown && c.field != fieldIgnored && !f.isGate(i) {
 			b.used = append(b.used, i)
 			b.header = append(b.header, fmt.Sprintf("%s#%d", c.field, i))
 		}
@@ -243,8 +242,6 @@ func (b *rarer) take(f field, column int, value string) {
 		b.Status = value
 	case fieldApprove:
 		b.Approve = value
-	case fieldPosted:
-		b.Posted = value
 	case fieldID:
 		b.ID = value
 	case fieldComment:

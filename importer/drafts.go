@@ -97,6 +97,7 @@ type maker struct {
 	row   *Row
 	in    *bound
 	named bool // an event says itself where it is to be posted
+	back  bool // a cell for the time says no
 }
 
 func (m *maker) wrong(f field, code, got, want, hint string) {
@@ -140,7 +141,7 @@ func (m *maker) clean() {
 		cell  *string
 	}{
 		{fieldContent, &b.Content}, {fieldPlatforms, &b.Platforms}, {fieldWhen, &b.When}, {fieldDate, &b.Date}, {fieldTime, &b.Clock},
-		{fieldTitle, &b.Title}, {fieldLink, &b.Link}, {fieldZone, &b.Zone}, {fieldStatus, &b.Status}, {fieldApprove, &b.Approve}, {fieldPosted, &b.Posted}, {fieldID, &b.ID},
+		{fieldTitle, &b.Title}, {fieldLink, &b.Link}, {fieldZone, &b.Zone}, {fieldStatus, &b.Status}, {fieldApprove, &b.Approve}, {fieldID, &b.ID},
 		{fieldComment, &b.Comment}, {fieldSettings, &b.Settings}, {fieldRepeat, &b.Repeat}, {fieldLabels, &b.Labels},
 	}
 	for _, cells := range [][]placed{b.Media, b.Alts, b.Variants} {
@@ -390,6 +391,7 @@ func (m *maker) timeOf(whole, date, clock string) (text string, col field, one b
 	case err != nil && clock == "":
 		return date + " " + whole, fieldDate, true // it may hold the clock alone
 	case errors.Is(err, errNoDate):
+		m.back = no[boxWord(whole)]
 		return parts, fieldDate, true
 	case err != nil || !at.clock && clock == "":
 		return whole, fieldWhen, true
@@ -492,8 +494,11 @@ func (m *maker) status() {
 	default:
 		m.wrong(fieldStatus, "UNKNOWN_STATUS", m.in.Status, "draft or scheduled", "write draft to keep the row back, or leave the cell empty")
 	}
-	if cell := strings.ToLower(tidy(m.in.Posted)); cell != "" && !no[cell] {
-		m.wrong(fieldPosted, "NOT_TO_BE_POSTED", m.in.Posted, "no, or nothing: this says that the row was posted already", "take the row out, or empty the cell if it is still to go out")
+	if m.back {
+		d.Status = post.StatusDraft
+	}
+	if len(m.gates) > 0 {
+		m.gated()
 	}
 	if !m.approves {
 		return

@@ -145,6 +145,8 @@ func (f *File) explain(i int) ExplainedColumn {
 	case c.field == fieldUnknown:
 		out.Meaning = "unknown"
 		return out
+	case f.isGate(i) && c.field == fieldReady && columnOf(name).field != fieldUnknown:
+		out.How = "by what it holds"
 	case c.form != nil && len(f.headers) == 0:
 		out.How = "by what the columns hold"
 	case c.form != nil:

@@ -25,6 +25,8 @@ const (
 	fieldZone      field = "timezone"
 	fieldStatus    field = "status"
 	fieldApprove   field = "approve" // whether the row may go out
+	fieldReady     field = "ready"   // the same, in other words
+	fieldHold      field = "hold"    // whether the row stays back
 	fieldPosted    field = "posted"  // whether another program has posted the row
 	fieldID        field = "external_id"
 	fieldComment   field = "first_comment"

@@ -82,6 +82,7 @@ type File struct {
 	columns  []column
 	report   bool        // it is a report that came back
 	approves bool        // a column says which rows may go out
+	gates    []gate      // others that say so
 	form     *form       // of the tool that the file was made for; nil for none
 	why      string      // it was recognised
 	dates    []dateOrder // by column
@@ -164,7 +165,7 @@ func (f *File) tryUTF8(ctx context.Context, head []byte) error {
 
 // read looks at the header and the rows of a text whose encoding is known.
 func (f *File) read(ctx context.Context) error {
-	if err := f.findHeader(); err != nil {
+	if err := f.findHeader(ctx); err != nil {
 		return err
 	}
 	if f.report {

@@ -23,7 +23,7 @@ const mostPreamble = 10
 const headSize = 64 << 10
 
 // findHeader finds the delimiter and the header row in the first lines.
-func (f *File) findHeader() error {
+func (f *File) findHeader(ctx context.Context) error {
 	head, whole, err := f.readHead()
 	if err != nil {
 		return err
@@ -31,7 +31,7 @@ func (f *File) findHeader() error {
 	f.line = 1
 	if f.sheet != nil {
 		f.delim = ','
-		return f.pickHeader(head, whole)
+		return f.pickHeader(ctx, head, whole)
 	}
 	first, rest := cutLine(head)
 	if m := sepLine.FindSubmatch(first); m != nil {
@@ -44,7 +44,7 @@ func (f *File) findHeader() error {
 	} else {
 		f.delim = sniff(head, whole)
 	}
-	return f.pickHeader(head, whole)
+	return f.pickHeader(ctx, head, whole)
 }
 
 // readHead reads the beginning of the text, and reports whether that is all of it.
@@ -89,7 +89,7 @@ func (f *File) headRecords(head []byte, delim byte, whole bool, most int) []reco
 // pickHeader finds the header row: the first of the first rows with at least two
 // known names, else the first with one, as a file with a folder's defaults may
 // have only one column.
-func (f *File) pickHeader(head []byte, whole bool) error {
+func (f *File) pickHeader(ctx context.Context, head []byte, whole bool) error {
 	recs := f.headRecords(head, f.delim, whole, sniffRows)
 	rows := recs
 	recs = recs[:min(len(recs), mostPreamble+1)]
@@ -121,7 +121,7 @@ func (f *File) pickHeader(head []byte, whole bool) error {
 		for i := range found.columns {
 			f.header = append(f.header, found.columns[i].name)
 		}
-		return f.readHeader(f.header, found)
+		return f.readHeader(ctx, f.header, found)
 	}
 	// Skip the bytes before it: records know their lines, and lines their bytes.
 	before := head
@@ -138,7 +138,7 @@ func (f *File) pickHeader(head []byte, whole bool) error {
 		f.note(post.Problem{Code: "PREAMBLE", Line: f.line, Want: fmt.Sprintf("the header row was found on line %d; what stands before it was left out", f.sheet.at(f.line))})
 	}
 	f.headers = recs[from:to]
-	return f.readHeader(cellsOf(&recs[to-1]), found)
+	return f.readHeader(ctx, cellsOf(&recs[to-1]), found)
 }
 
 // recogniseIn looks for the header rows of another tool among the first rows, not
@@ -249,7 +249,7 @@ func (f *File) misspelt(line, column int, name, near string) post.Problem {
 
 // readHeader decides what each column means: as the tool says whose file was
 // recognised, else by its name. All that is wrong is said at once.
-func (f *File) readHeader(cells []string, found *recognition) error {
+func (f *File) readHeader(ctx context.Context, cells []string, found *recognition) error {
 	cells = trimEmpty(cells)
 	f.header = cells
 	if f.report {
@@ -266,6 +266,9 @@ func (f *File) readHeader(cells []string, found *recognition) error {
 	}
 	if found != nil {
 		f.adopt(found)
+	}
+	if err := f.findGates(ctx); err != nil {
+		return err
 	}
 	for _, c := range f.columns {
 		if c.field != fieldVariant && (c.form == nil || c.form.count == 0) {

@@ -57,7 +57,7 @@ func Whole(ctx context.Context, r io.ReaderAt, size int64) (ok bool, missing str
 	}
 	// Without a header the file is rejected later; its quotes and its end tell
 	// all the same whether more is to come.
-	if err := f.findHeader(); err != nil && !errors.As(err, &refused) {
+	if err := f.findHeader(ctx); err != nil && !errors.As(err, &refused) {
 		return false, "", false, err
 	}
 	return f.wholeRecords(ctx)
@@ -65,11 +65,11 @@ func Whole(ctx context.Context, r io.ReaderAt, size int64) (ok bool, missing str
 
 // HeaderLine returns the physical line on which the header of a table stands, from 1,
 // or 0 for a text that is none. It reads only the beginning.
-func HeaderLine(r io.ReaderAt, size int64) (int, error) {
+func HeaderLine(ctx context.Context, r io.ReaderAt, size int64) (int, error) {
 	f := newFile(r, size, Options{Name: "file"})
 	_, err := f.detectHead()
 	if err == nil {
-		err = f.findHeader()
+		err = f.findHeader(ctx)
 	}
 	var refused *Unusable
 	if errors.As(err, &refused) {

@@ -20,7 +20,7 @@ func Explain(ctx context.Context, req Request) (*importer.Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	format, err := formatOf(name, file, size)
+	format, err := formatOf(ctx, name, file, size)
 	if err != nil {
 		return nil, err
 	}

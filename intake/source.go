@@ -70,7 +70,7 @@ const (
 // formatOf says how a file is to be read: by what it holds, and by its name where
 // it holds neither. What begins as a calendar below the header of a table is text in
 // a cell.
-func formatOf(name string, r io.ReaderAt, size int64) (string, error) {
+func formatOf(ctx context.Context, name string, r io.ReaderAt, size int64) (string, error) {
 	head := make([]byte, min(size, 64<<10))
 	if _, err := r.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return "", err
@@ -90,7 +90,7 @@ func formatOf(name string, r io.ReaderAt, size int64) (string, error) {
 	if !ok {
 		return formatCSV, nil
 	}
-	if header, err := importer.HeaderLine(r, size); err != nil || header > 0 && header < begin {
+	if header, err := importer.HeaderLine(ctx, r, size); err != nil || header > 0 && header < begin {
 		return formatCSV, err
 	}
 	return formatICal, nil
@@ -115,7 +115,7 @@ func Whole(ctx context.Context, name string, r io.ReaderAt, size int64) (ok bool
 		}
 		return true, "", false, err
 	}
-	format, err := formatOf(name, r, size)
+	format, err := formatOf(ctx, name, r, size)
 	if err != nil {
 		return false, "", false, err
 	}
@@ -224,7 +224,7 @@ func (j *job) open(ctx context.Context) error {
 		return fmt.Errorf("read %s: %w", j.req.Name, err)
 	}
 	if j.as.Zone == "" {
-		format, err := formatOf(inner, r, size)
+		format, err := formatOf(ctx, inner, r, size)
 		if err != nil {
 			return fmt.Errorf("read %s: %w", j.req.Name, err)
 		}

@@ -1,0 +1,259 @@
+package importer
+
+import (
+	"context"
+	"errors"
+
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/postroom/postroom/post"
+)
+
+// A gate is a column beside approve that says of each row whether it may go out.
+type gate struct {
+	column int
+	kind   gateKind
+	mixed  bool // it holds other things too, and only its clear words count
+}
+
+// A gateKind is what a yes in a gate means.
+type gateKind uint8
+
+const (
+	opens     gateKind = iota + 1 // the row may go out, and without one it may not
+	opensToo                      // the same, of a name that means something else where the column holds more than yes and no
+	holds                         // the row stays back
+	isOver                        // another program has posted the row, and so has anything else that is no plain no
+	mayBeOver                     // the same of a yes, a time that has passed and an address; other words say nothing
+)
+
+// gateKinds are the names of gates, squeezed.
+var gateKinds = func() map[string]gateKind {
+	m := map[string]gateKind{}
+	for kind, names := range map[gateKind]string{
+		opens: `ready publish topublish topost tosend readytopublish readytopost readytogo readytoschedule readytosend golive gopublic release cleared
+			oktopost oktopublish okaytopost okaytopublish signedoff signoff approvalstatus clientapproval clientapproved approvedbyclient finalapproval
+			legalapproval legalapproved managerapproval managerapproved contentapproved postapproved autopost autopublish
+			bereit posten freigabestatus publier àpublier apublier prêt pret listo listoparapublicar pubblicare pronto publiceren klaar gereed`,
+		opensToo: `scheduled schedule veröffentlichen publicar publication post send queue queued include active enabled confirmed final`,
+		holds: `draft isdraft entwurf brouillon borrador rascunho bozza concept hold onhold paused pause donotpost dontpost donotpublish dontpublish donotsend
+			skip exclude cancelled canceled archived deleted`,
+		isOver: synonyms[fieldPosted],
+		mayBeOver: `published ispublished alreadypublished isposted sent issent alreadysent live islive wentlive done postedon postedat publishedon publishedat
+			publisheddate posteddate dateposted datepublished senton sentat permalink liveurl livelink publishedurl publishedlink postedurl postedlink tweeturl
+			veröffentlicht gepostet erledigt publié publie posté publicado pubblicato gepubliceerd geplaatst enviado`,
+	} {
+		for _, n := range strings.Fields(names) {
+			m[n] = kind
+		}
+	}
+	return m
+}()
+
+// A gateTally counts what the cells of a column hold that may be a gate.
+type gateTally struct {
+	gate
+	name                        string
+	filled, boxes, words, times int
+}
+
+// add counts a cell.
+func (t *gateTally) add(cell string) {
+	word := boxWord(cell)
+	if word == "" {
+		return
+	}
+	t.filled++
+	if yes[word] || no[word] {
+		t.boxes++
+		return
+	}
+	if _, ok := approval(cell); ok || over[word] {
+		t.words++
+	} else if _, err := parseWhen(tidy(cell), orderDMY); !errors.Is(err, errNoDate) {
+		t.times++
+	}
+}
+
+// settled reports whether no further cell matters.
+func (t *gateTally) settled() bool {
+	return t.kind == isOver || t.kind == mayBeOver || t.kind == opensToo && t.boxes < t.filled
+}
+
+// boxWord is the word of a cell that may be a box, with hyphens for its blanks.
+func boxWord(cell string) string {
+	return strings.ToLower(strings.Join(strings.Fields(tidy(strings.Map(printable, cell))), "-"))
+}
+
+// findGates finds the gates among the columns: most of their names tell alone, but a
+// column "Scheduled" is one only where all its cells are a yes or a no.
+func (f *File) findGates(ctx context.Context) error {
+	if len(f.headers) == 0 {
+		return nil
+	}
+	var tallies []gateTally
+	for i, name := range f.header {
+		name = squeeze(name)
+		kind := gateKinds[name]
+		if kind == 0 || f.columns[i].form != nil && f.columns[i].field != fieldWhen {
+			continue
+		}
+		tallies = append(tallies, gateTally{gate: gate{column: i, kind: kind}, name: name})
+	}
+	open := func(t gateTally) bool { return !t.settled() }
+	if !slices.ContainsFunc(tallies, open) {
+		return f.setGates(tallies)
+	}
+	r := f.records()
+	if err := f.skipHeader(r); err != nil {
+		return err
+	}
+	for n := 0; slices.ContainsFunc(tallies, open); n++ {
+		if n%4096 == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		rec, err := r.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if rec.fault != noFault || rec.blank() {
+			continue
+		}
+		for i := range tallies {
+			tallies[i].add(rec.cell(tallies[i].column))
+		}
+	}
+	return f.setGates(tallies)
+}
+
+// setGates makes those columns gates that are some by what they hold.
+func (f *File) setGates(tallies []gateTally) error {
+	for _, t := range tallies {
+		as := fieldReady
+		switch t.kind {
+		case opens:
+			if t.mixed = t.times > 0; t.boxes+t.words == 0 && t.filled > 0 && (t.mixed || !strings.Contains(t.name, "approv")) {
+				continue
+			}
+		case opensToo:
+			if t.boxes < t.filled || t.filled == 0 && !f.scheduledElse(t) || t.name == "post" && !f.saysElse(t.column) {
+				continue
+			}
+		case holds:
+			if t.boxes == 0 {
+				continue
+			}
+			as, t.mixed = fieldHold, t.boxes < t.filled
+		default:
+			as = fieldPosted
+		}
+		f.gates = append(f.gates, t.gate)
+		f.columns[t.column] = column{field: as}
+		if as == fieldReady {
+			f.note(post.Problem{Line: f.line, Column: t.column + 1, Field: f.header[t.column], Code: "GATE_COLUMN", Want: t.says(), Hint: "give the column another name if it means something else"})
+		}
+	}
+	return nil
+}
+
+// says tells what a gate does.
+func (t *gateTally) says() string {
+	switch {
+	case t.mixed:
+		return "yes or no in this column: rows with a no wait for a person"
+	case t.filled == 0:
+		return "a yes in this column for rows that may go out: none has one, so all of them wait for a person"
+	}
+	return "a yes in this column for rows that may go out: the others wait for a person"
+}
+
+// scheduledElse reports whether a column named after scheduling holds nothing while
+// others have the times, so that it can only be a box that nobody has ticked.
+func (f *File) scheduledElse(t gateTally) bool {
+	if !strings.HasPrefix(t.name, "schedule") {
+		return false
+	}
+	for i, c := range f.columns {
+		if i != t.column && (c.field == fieldWhen || c.field == fieldDate) {
+			return true
+		}
+	}
+	return false
+}
+
+// saysElse reports whether another column than one holds texts.
+func (f *File) saysElse(column int) bool {
+	for i, c := range f.columns {
+		if i != column && (c.field == fieldContent || c.field == fieldVariant) {
+			return true
+		}
+	}
+	return false
+}
+
+// gated reads the gates of a row.
+func (m *maker) gated() {
+	d := &m.row.Draft
+	for _, g := range m.gates {
+		cell := m.row.Cells[g.column]
+		word := boxWord(cell)
+		approved, clear := approval(cell)
+		switch {
+		case g.kind == isOver && word != "" && !no[word], g.kind == mayBeOver && m.isOver(word, cell):
+			m.gateWrong(g, fieldPosted, "NOT_TO_BE_POSTED", cell, "no, or nothing: this says that the row was posted already", "take the row out, or empty the cell if it is still to go out")
+		case g.kind == isOver || g.kind == mayBeOver:
+		case g.kind == holds:
+			if yes[word] && !(g.mixed && word == "1") {
+				d.Status = post.StatusDraft
+			}
+		case over[word]:
+			m.gateWrong(g, fieldReady, "NOT_TO_BE_POSTED", cell, "yes or no: this says that the row is over", "take the row out, or write yes if it is still to go out")
+		case clear && !approved && !(g.mixed && word == ""):
+			d.Status = post.StatusDraft
+		case !clear && !g.mixed:
+			m.gateWrong(g, fieldReady, "UNKNOWN_APPROVAL", cell, "yes or no", "write yes to let the row out, or leave the cell empty to keep it back")
+		}
+	}
+}
+
+func (m *maker) gateWrong(g gate, f field, code, got, want, hint string) {
+	m.row.problem(post.Problem{Column: g.column + 1, Field: string(f), Code: code, Got: post.Shorten(got), Want: want, Hint: hint})
+}
+
+// isOver reports whether a cell says that the row is out: a yes or a word like
+// "published", the address of the post, or the time at which it was posted.
+func (m *maker) isOver(word, cell string) bool {
+	if word == "" || no[word] {
+		return false
+	}
+	if yes[word] || over[word] || isAddress(tidy(cell)) {
+		return true
+	}
+	if m.opt.Today.IsZero() {
+		return false
+	}
+	past := false
+	for _, order := range []dateOrder{orderDMY, orderMDY} {
+		w, err := parseWhen(tidy(cell), order)
+		if err != nil {
+			continue
+		}
+		if at, _ := w.in(m.opt.Zone); at.After(m.opt.Today) {
+			return false
+		}
+		past = true
+	}
+	return past
+}
+
+// isGate reports whether a column is a gate.
+func (f *File) isGate(i int) bool {
+	return slices.ContainsFunc(f.gates, func(g gate) bool { return g.column == i })
+}
