@@ -216,6 +216,7 @@ type recognition struct {
 	found   int           // columns of the file that the form has
 	filled  int           // columns of the file that have a name
 	order   dateOrder     // of the dates in the file that rejected rows come from
+	twelve  bool          // its times say AM or PM
 	why     string
 }
 
@@ -328,9 +329,19 @@ func hasAll(have map[string]bool, keys []string) bool {
 const ownError = "postroomerror"
 
 // ownErrorName is that column as it is written, with the order of day and month that
-// the dates of the file had from which the rows come. Where no header names the
-// column, it begins the error.
-var ownErrorName = regexp.MustCompile(`^postroom_error(?: \(dates: (dmy|mdy)\))?(:|$)`)
+// the dates of the file had from which the rows come, and whether its times said AM or
+// PM. Where no header names the column, it begins the error.
+var ownErrorName = regexp.MustCompile(`^postroom_error(?: \(dates: (dmy|mdy)? ?(12-hour)?\))?(:|$)`)
+
+// twelveHours is how its name says that times have AM or PM.
+const twelveHours = "12-hour"
+
+// hadTwelve reports whether the name of the column with the errors, or the beginning
+// of an error, says that the times of the file had AM or PM.
+func hadTwelve(cell string) bool {
+	m := ownErrorName.FindStringSubmatch(strings.TrimSpace(cell))
+	return m != nil && m[2] != ""
+}
 
 // hadOrder reads the name of the column with the errors, or the beginning of an
 // error.
@@ -380,7 +391,7 @@ func recogniseShape(recs []record, delim byte) *recognition {
 // matchShape compares the first rows with a form; found counts those that fit.
 func (f *form) matchShape(recs []record) *recognition {
 	rows, fitting, telling, excused := 0, 0, 0, 0
-	had := orderNone
+	had, twelve := orderNone, false
 	for i := range recs {
 		rec := &recs[i]
 		if rec.fault != noFault || rec.blank() {
@@ -390,7 +401,7 @@ func (f *form) matchShape(recs []record) *recognition {
 		cells := trimEmpty(cellsOf(rec))
 		rejected := len(cells) == len(f.shape)+1 && ownErrorName.MatchString(cells[len(f.shape)])
 		if rejected {
-			had = max(had, hadOrder(cells[len(f.shape)]))
+			had, twelve = max(had, hadOrder(cells[len(f.shape)])), twelve || hadTwelve(cells[len(f.shape)])
 			cells = cells[:len(f.shape)]
 		}
 		if len(cells) > len(f.shape) {
@@ -410,7 +421,7 @@ func (f *form) matchShape(recs []record) *recognition {
 	if rows == 0 || (fitting+excused)*5 < rows*4 || (telling+excused)*2 < rows {
 		return nil
 	}
-	r := &recognition{form: f, found: fitting, order: had, why: fmt.Sprintf("it has no header row, and its columns hold %s", f.holds())}
+	r := &recognition{form: f, found: fitting, order: had, twelve: twelve, why: fmt.Sprintf("it has no header row, and its columns hold %s", f.holds())}
 	for i := range f.columns {
 		r.columns = append(r.columns, &f.columns[i])
 	}
@@ -461,7 +472,7 @@ func (f *form) holds() string {
 
 // adopt makes the columns of the file those of a recognised form.
 func (f *File) adopt(r *recognition) {
-	f.form, f.why, f.hadOrder = r.form, r.why, r.order
+	f.form, f.why, f.hadOrder, f.twelve = r.form, r.why, r.order, r.twelve
 	for i, c := range r.columns {
 		if c == nil {
 			continue

@@ -333,6 +333,15 @@ func (m *maker) when() {
 	d.AtText = text
 	at := m.row.Column(string(col)) - 1
 	w, err := m.parse(text, at)
+	if err == nil && m.twelve {
+		clock := text
+		if col == fieldDate && m.in.Clock != "" {
+			clock = tidy(m.in.Clock)
+		}
+		if m.lacksHalf(w, clock) {
+			err = errHalf
+		}
+	}
 	if m.form != nil {
 		w, err = m.foreignTime(text, w, err)
 	}
@@ -443,6 +452,8 @@ func (m *maker) badTime(col field, text string, err error) {
 	switch {
 	case errors.Is(err, errAmbiguous):
 		hint = "write 2026-03-01T09:00, or set date_order to dmy or mdy in the config or a defaults.yaml"
+	case errors.Is(err, errHalf):
+		hint = "write 2:00 AM or 2:00 PM, or all times of the file by 24 hours"
 	case errors.Is(err, errSpan):
 		hint = "write the time at which it is to go out; one with an offset as 2026-03-01T09:00-10:00"
 	case errors.Is(err, errTwoZones):

@@ -65,7 +65,7 @@ type Dialect struct {
 	Delimiter rune       `json:"delimiter"`
 	Tool      string     `json:"tool,omitempty"` // whose bulk file it is; "" for none that is known
 	Headers   [][]string `json:"-"`              // the header rows as written: none, one, or two
-	DateOrder string     `json:"-"`              // of its dates that say no more than 3/4/2026: dmy or mdy; "" where none is, or not all the same
+	DateOrder string     `json:"-"`              // of its dates that say no more than 3/4/2026: dmy or mdy, and 12-hour where times have AM or PM; "" where none is, or not all the same
 }
 
 // A File is a file that was looked over and can be read.
@@ -89,6 +89,7 @@ type File struct {
 	whys     []string    // by column: what decided the order of a date column
 	zone     hintedZone  // of its times, as the names of the columns say
 	hadOrder dateOrder   // of rejected rows: that of the dates in the file that they come from
+	twelve   bool        // its times say AM or PM
 	serial   []bool      // by column: Excel serial numbers
 	twins    []twin      // columns that must agree
 	rows     int
@@ -206,6 +207,9 @@ func (f *File) Dialect() Dialect {
 		d.Headers = append(d.Headers, cellsOf(&f.headers[i]))
 	}
 	d.DateOrder = f.dateOrder().String()
+	if f.twelve {
+		d.DateOrder = strings.TrimSpace(d.DateOrder + " " + twelveHours)
+	}
 	return d
 }
 

@@ -278,6 +278,7 @@ func (f *File) readHeader(ctx context.Context, cells []string, found *recognitio
 	if len(f.headers) > 0 {
 		for _, name := range cells {
 			f.hadOrder = max(f.hadOrder, hadOrder(name))
+			f.twelve = f.twelve || hadTwelve(name)
 		}
 	}
 	f.approves = have[fieldApprove] > 0
@@ -504,13 +505,16 @@ func (f *File) weekdays(have map[field]int) {
 // there are, and how each date column orders day and month.
 func (f *File) survey(ctx context.Context) error {
 	f.dates, f.whys, f.serial = make([]dateOrder, len(f.columns)), make([]string, len(f.columns)), make([]bool, len(f.columns))
-	var whens, nameless []int
+	var whens, clocks, nameless []int
 	for i, c := range f.columns {
 		if strings.TrimSpace(f.header[i]) == "" {
 			nameless = append(nameless, i)
 		}
-		if c.field == fieldWhen || c.field == fieldDate {
+		switch c.field {
+		case fieldWhen, fieldDate:
 			whens = append(whens, i)
+		case fieldTime:
+			clocks = append(clocks, i)
 		}
 	}
 	lost := f.carried()
@@ -544,6 +548,9 @@ func (f *File) survey(ctx context.Context) error {
 		for i, col := range whens {
 			seen[i].add(rec.cell(col), f.sheet.at(rec.line))
 		}
+		for _, col := range clocks {
+			f.twelve = f.twelve || saysHalf(strings.TrimSpace(rec.cell(col)))
+		}
 		for i := range lost {
 			lost[i].look(rec)
 		}
@@ -566,6 +573,7 @@ func (f *File) survey(ctx context.Context) error {
 	f.tellLost(lost)
 	var wrong []post.Problem
 	for i, col := range whens {
+		f.twelve = f.twelve || seen[i].half
 		if p, bad := f.decide(col, &seen[i]); bad {
 			wrong = append(wrong, p)
 		}

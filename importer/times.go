@@ -53,6 +53,7 @@ var (
 	errNoSuchDay = errors.New("a day that exists")
 	errAmbiguous = errors.New("a date that says which is the day: nothing in this column tells whether the day or the month comes first")
 	errNoTime    = errors.New("a time of day between 00:00 and 23:59")
+	errHalf      = errors.New("AM or PM with the hour: others in this file have it, so this may be in the morning or in the afternoon")
 	errTwelve    = errors.New("an hour from 1 to 12 with AM or PM")
 	errYear      = errors.New("a year from 1970 to 2105")
 	errTwoZones  = errors.New("one zone: both an offset and a Z are given")
@@ -268,6 +269,28 @@ func parseClock(w *wall, s string) error {
 	return w.setZone(rest)
 }
 
+// halfDay finds the AM or PM of a time of day, fullDay what tells that it needs none,
+// and cellOfSheet the time that a workbook has in a cell for times.
+var (
+	halfDay     = regexp.MustCompile(`(?i)\d\s*[ap]\.?\s?m\b`)
+	fullDay     = regexp.MustCompile(`(?i)^\d{4}-?\d{2}-?\d{2}[T ]\d{2}|\d\s?h|uhr|^\d{5}(?:[.,]\d+)?(?: 0[.,]\d+)?$`)
+	cellOfSheet = regexp.MustCompile(`(?:^| )\d\d:\d\d$`)
+)
+
+// saysHalf reports whether a cell ends in a time of day with AM or PM.
+func saysHalf(cell string) bool {
+	if cell == "" || len(cell) > 60 || digit(cell[len(cell)-1]) || cell[len(cell)-1] == 'Z' {
+		return false // nearly all of a large file
+	}
+	return halfDay.MatchString(cell)
+}
+
+// lacksHalf reports whether a time of day may be in either half of the day, as others
+// in the file say in which they are.
+func (f *File) lacksHalf(w wall, text string) bool {
+	return w.clock && w.hour >= 1 && w.hour <= 12 && !halfDay.MatchString(text) && !fullDay.MatchString(text) && (f.sheet == nil || !cellOfSheet.MatchString(text))
+}
+
 // spanEnd is what may be the end of a span as well as an offset.
 var spanEnd = regexp.MustCompile(`^-(\d{1,2})(?::(\d{2}))?$`)
 
@@ -420,8 +443,9 @@ const (
 // dateStats are what a column's cells say about its order of day and month.
 type dateStats struct {
 	filled, serials int
-	open            int // cells that could be read both ways
-	dmy, mdy        int // first line that can only be read so; 0 for none
+	open            int  // cells that could be read both ways
+	dmy, mdy        int  // first line that can only be read so; 0 for none
+	half            bool // a cell has AM or PM
 	sample          string
 	sampleOpen      string
 }
@@ -432,6 +456,7 @@ func (s *dateStats) add(cell string, line int) {
 		return
 	}
 	s.filled++
+	s.half = s.half || saysHalf(cell)
 	if len(cell) > 10 && cell[0] <= '9' && cell[4] == '-' || len(cell) > 60 {
 		return // ISO, or no date at all
 	}

@@ -36,3 +36,32 @@ func TestASpanIsNoOffset(t *testing.T) {
 		}
 	}
 }
+
+func TestAnHourWithoutItsHalfOfTheDay(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"1.3.2026 2:00":       true,
+		"3/1/2026 02:00":      true,
+		"3/1/2026 12:30:00":   true,
+		"2026-03-01 2:00":     true,
+		"March 1, 2026 2:00":  true,
+		"3/1/2026 9:00 AM":    false,
+		"3/1/2026 9 a.m.":     false,
+		"3/1/2026 9:00 p. m.": false,
+		"3/1/2026 0:30":       false,
+		"3/1/2026 13:00":      false,
+		"2026-03-01T02:00":    false,
+		"2026-03-01 02:00":    false,
+		"1.3.2026 9 Uhr":      false,
+		"1/3/2026 9h00":       false,
+		"3/1/2026":            false,
+	} {
+		w, err := parseWhen(text, orderMDY)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		if got := (&File{}).lacksHalf(w, text); got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+}

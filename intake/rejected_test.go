@@ -135,6 +135,44 @@ func TestRejectedRowsKeepTheirDays(t *testing.T) {
 	}
 }
 
+// Nor does a bare hour become one of the morning when those rows are gone that say AM
+// or PM.
+func TestRejectedRowsKeepTheirHours(t *testing.T) {
+	t.Parallel()
+	as := readAs{
+		Zone: "Europe/Berlin", Today: time.Date(2026, 2, 20, 12, 0, 0, 0, time.UTC), MaxBytes: 1 << 20, MaxRows: 1000,
+		Platforms: []post.ConnectionID{"twitter-1"}, Connections: []post.ConnectionID{"twitter-1"},
+	}
+	for name, text := range map[string]string{
+		"plain.csv":     "content,platforms,scheduled_time\nA,twitter,25/03/2026 9:00 AM\nB,twitter,04/03/2026 2:00\n",
+		"iso.csv":       "content,platforms,date,time\nA,twitter,2026-03-01,9:00 AM\nB,twitter,2026-03-02,2:00\n",
+		"hootsuite.csv": "25/03/2026 9:00 am,A,\n04/03/2026 2:00,B,\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			data := []byte(text)
+			base := filepath.Join(t.TempDir(), name)
+			for range 3 {
+				found := ""
+				writeReport(t, &as, name, data, base, func(r *row) (*post.Problem, error) {
+					if r.Draft.Text == "B" {
+						found = fmt.Sprint(r.Problems)
+						return &r.Problems[0], nil
+					}
+					return nil, nil
+				})
+				if !strings.Contains(found, "AM or PM with the hour") {
+					t.Fatalf("%s in\n%s", found, data)
+				}
+				var err error
+				if data, err = os.ReadFile(base + ".rejected.csv"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // rejectB writes the report of a file of which all rows are taken but B, for which
 // a time is wanted, and returns the file of the rejected.
 func rejectB(t *testing.T, as *readAs, name string, data []byte, base, want string) []byte {

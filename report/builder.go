@@ -23,7 +23,7 @@ type Source struct {
 	Header    []string   // names of the columns
 	Headers   [][]string // the header rows as they stand in the file; nil for none, as of a bulk file without one
 	Delimiter rune
-	DateOrder string // of day and month in its dates, as far as it was found out: rejected rows alone may not tell
+	DateOrder string // of day and month in its dates, and 12-hour where times have AM or PM, as far as it was found out: rejected rows alone may not tell
 }
 
 // Options say what a report needs beside the rows.
