@@ -331,7 +331,7 @@ const ownError = "postroomerror"
 // ownErrorName is that column as it is written, with the order of day and month that
 // the dates of the file had from which the rows come, and whether its times said AM or
 // PM. Where no header names the column, it begins the error.
-var ownErrorName = regexp.MustCompile(`^postroom_error(?: \(dates: (dmy|mdy)? ?(12-hour)?\))?(:|$)`)
+var ownErrorName = regexp.MustCompile(`^postroom_error(?: \(dates: (dmy|mdy|ymd)? ?(12-hour)?\))?(:|$)`)
 
 // twelveHours is how its name says that times have AM or PM.
 const twelveHours = "12-hour"
@@ -352,6 +352,8 @@ func hadOrder(cell string) dateOrder {
 		return orderNone
 	case m[1] == orderMDY.String():
 		return orderMDY
+	case m[1] == orderYMD.String():
+		return orderYMD
 	}
 	return orderDMY
 }

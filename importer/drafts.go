@@ -452,6 +452,8 @@ func (m *maker) badTime(col field, text string, err error) {
 	switch {
 	case errors.Is(err, errAmbiguous):
 		hint = "write 2026-03-01T09:00, or set date_order to dmy or mdy in the config or a defaults.yaml"
+	case errors.Is(err, errYearFirst):
+		hint = "write 2027-03-28, or set date_order to dmy, mdy or ymd in the config or a defaults.yaml"
 	case errors.Is(err, errHalf):
 		hint = "write 2:00 AM or 2:00 PM, or all times of the file by 24 hours"
 	case errors.Is(err, errSpan):

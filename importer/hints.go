@@ -66,6 +66,7 @@ func zoneIn(hint string) (w wall, wrong string) {
 // languages seen: DD/MM/YYYY, TT.MM.JJJJ, JJ/MM/AAAA, GG/MM/AAAA.
 var (
 	hintDMY = regexp.MustCompile(`(?i)(?:^|[\s,;(])[dtjg]{1,2}[-/.]m{1,3}\b`)
+	hintYMD = regexp.MustCompile(`(?i)(?:^|[\s,;(])(?:yy[-/.]m{1,2}[-/.]d{1,2}|jj[-/.]m{1,2}[-/.]t{1,2}|aa[-/.]m{1,2}[-/.][jdg]{1,2})\b`)
 	hintMDY = regexp.MustCompile(`(?i)(?:^|[\s,;(])m{1,3}[-/.]d{1,2}\b`)
 )
 
@@ -73,6 +74,8 @@ var (
 func orderIn(name string) dateOrder {
 	for _, hint := range hintsIn(name) {
 		switch {
+		case hintYMD.MatchString(hint):
+			return orderYMD
 		case hintDMY.MatchString(hint):
 			return orderDMY
 		case hintMDY.MatchString(hint):

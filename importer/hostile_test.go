@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func hostileOptions(t testing.TB, name string) Options {
 	o := testOptions(t, name)
 	switch word, _, _ := strings.Cut(name, "-"); word {
-	case "dmy", "mdy":
+	case "dmy", "mdy", "ymd":
 		o.DateOrder = word
 	case "defaults":
 		o.Platforms = []post.ConnectionID{"mastodon-acme"}

@@ -36,7 +36,7 @@ type Options struct {
 	Profiles  Profiles            // what other tools call the account's connections
 	Zone      *time.Location      // of times without one
 	AllDay    time.Duration       // since midnight, of events that last all day; 0 for nine in the morning
-	DateOrder string              // "dmy" or "mdy" for 3/4/2026, where the column does not tell; "" rejects it
+	DateOrder string              // "dmy" or "mdy" for 3/4/2026, "ymd" for 27/03/28, where the column does not tell; "" rejects it
 	Status    post.Status         // of rows that name none
 	Today     time.Time           // when the file is read
 	Sheet     string              // of a workbook; "" finds it
@@ -65,7 +65,7 @@ type Dialect struct {
 	Delimiter rune       `json:"delimiter"`
 	Tool      string     `json:"tool,omitempty"` // whose bulk file it is; "" for none that is known
 	Headers   [][]string `json:"-"`              // the header rows as written: none, one, or two
-	DateOrder string     `json:"-"`              // of its dates that say no more than 3/4/2026: dmy or mdy, and 12-hour where times have AM or PM; "" where none is, or not all the same
+	DateOrder string     `json:"-"`              // of its dates that say no more than 3/4/2026: dmy, mdy or ymd, and 12-hour where times have AM or PM; "" where none is, or not all the same
 }
 
 // A File is a file that was looked over and can be read.

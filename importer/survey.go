@@ -519,6 +519,11 @@ func (f *File) survey(ctx context.Context) error {
 	}
 	lost := f.carried()
 	seen := make([]dateStats, len(whens))
+	if !f.opt.Today.IsZero() {
+		for i := range seen {
+			seen[i].years.today = f.opt.Today.Year()
+		}
+	}
 	r := f.records()
 	if err := f.skipHeader(r); err != nil {
 		return err
@@ -608,6 +613,10 @@ func (f *File) decide(col int, s *dateStats) (post.Problem, bool) {
 	if f.serial[col] {
 		f.note(post.Problem{Line: f.line, Column: col + 1, Field: name, Code: "EXCEL_SERIALS", Got: s.sample, Want: "dates: the numbers of this column were read as Excel's days since 1900", Hint: "a file from an old Excel for the Mac may count from 1904: then format the column as text"})
 	}
+	if order, why := f.yearFirst(s.years.order(), hinted); order != orderNone {
+		f.dates[col], f.whys[col] = order, why
+		return post.Problem{}, false
+	}
 	switch {
 	case s.dmy > 0 && s.mdy > 0:
 		return post.Problem{File: f.opt.Name, Line: f.line, Column: col + 1, Field: name, Code: "MIXED_DATES", Want: fmt.Sprintf("one order of day and month: line %d has the day first, line %d the month", s.dmy, s.mdy), Hint: "write dates as 2026-03-01"}, true
@@ -636,6 +645,31 @@ func (f *File) decide(col int, s *dateStats) (post.Problem, bool) {
 	return post.Problem{}, false
 }
 
+// yearFirst decides where the years of two digits stand in a column: where its name, the
+// file that its rows come from or date_order says so, else as its dates tell. It is
+// orderNone where they stand last.
+func (f *File) yearFirst(told, hinted dateOrder) (dateOrder, string) {
+	switch {
+	case told == orderNone:
+		return orderNone, ""
+	case hinted == orderYMD:
+		return orderYMD, "the name of the column says so"
+	case hinted != orderNone:
+		return orderNone, ""
+	case f.hadOrder == orderYMD:
+		return orderYMD, "the file has it so that these rows come from"
+	case f.hadOrder != orderNone:
+		return orderNone, ""
+	case f.opt.DateOrder == orderYMD.String():
+		return orderYMD, "date_order of the folder or the account says so"
+	case f.opt.DateOrder != "":
+		return orderNone, ""
+	case told == orderYMD:
+		return orderYMD, "only so are all its dates near"
+	}
+	return orderYear, "nothing in the column tells: write years of four digits, or set date_order to dmy, mdy or ymd in the config or a defaults.yaml"
+}
+
 // dateOrder returns the order of the dates in all columns, orderNone where no such
 // date occurs or nothing tells.
 func (f *File) dateOrder() dateOrder {
@@ -643,7 +677,7 @@ func (f *File) dateOrder() dateOrder {
 	for _, o := range f.dates {
 		switch {
 		case o == orderNone || o == order:
-		case o == orderOpen || order != orderNone:
+		case o == orderOpen || o == orderYear || order != orderNone:
 			return orderNone
 		default:
 			order = o

@@ -20,18 +20,23 @@ const (
 	orderNone dateOrder = iota // no such date occurs
 	orderDMY
 	orderMDY
+	orderYMD  // of years of two digits: 27/03/28 is in 2027
 	orderOpen // such dates occur and nothing tells: they are rejected
+	orderYear // of years of two digits nothing tells whether they come first or last: they are rejected
 )
 
 // String names the order as date_order does, and is empty where no such date occurs.
 func (o dateOrder) String() string {
-	return [...]string{"", "dmy", "mdy", "undecided"}[o]
+	return [...]string{"", "dmy", "mdy", "ymd", "undecided", "undecided"}[o]
 }
 
 // first names the part that comes first.
 func (o dateOrder) first() string {
-	if o == orderMDY {
+	switch o {
+	case orderMDY:
 		return "month"
+	case orderYMD:
+		return "year"
 	}
 	return "day"
 }
@@ -52,6 +57,7 @@ var (
 	errNoClock   = errors.New("a time of day with the date, like 2026-03-01T09:00")
 	errNoSuchDay = errors.New("a day that exists")
 	errAmbiguous = errors.New("a date that says which is the day: nothing in this column tells whether the day or the month comes first")
+	errYearFirst = errors.New("a year of four digits: this may have its year first or last, and nothing in this column tells")
 	errNoTime    = errors.New("a time of day between 00:00 and 23:59")
 	errHalf      = errors.New("AM or PM with the hour: others in this file have it, so this may be in the morning or in the afternoon")
 	errTwelve    = errors.New("an hour from 1 to 12 with AM or PM")
@@ -175,7 +181,13 @@ func parseDate(s string, order dateOrder) (w wall, rest string, err error) {
 	if m := dateNumeric.FindStringSubmatch(s); m != nil && m[2] == m[4] {
 		a, b, c := atoi(m[1]), atoi(m[3]), atoi(m[5])
 		rest = s[len(m[0]):]
-		if rest != "" && rest[0] >= '0' && rest[0] <= '9' || (len(m[1]) == 4) != (len(m[5]) < 3) && len(m[5]) != 2 {
+		more := rest != "" && rest[0] >= '0' && rest[0] <= '9'
+		if short := len(m[1]) == 2 && len(m[5]) <= 2 && !more; short && order == orderYMD {
+			return wall{year: 2000 + a, month: b, day: c, short: true}, rest, nil
+		} else if short && order == orderYear && a != c {
+			return w, "", errYearFirst
+		}
+		if more || (len(m[1]) == 4) != (len(m[5]) < 3) && len(m[5]) != 2 {
 			return w, "", errNoDate
 		}
 		switch {
@@ -446,6 +458,7 @@ type dateStats struct {
 	open            int  // cells that could be read both ways
 	dmy, mdy        int  // first line that can only be read so; 0 for none
 	half            bool // a cell has AM or PM
+	years           shortYears
 	sample          string
 	sampleOpen      string
 }
@@ -466,7 +479,11 @@ func (s *dateStats) add(cell string, line int) {
 		return
 	}
 	m := dateNumeric.FindStringSubmatch(cutWeekday(cell))
-	if m == nil || len(m[1]) > 2 || m[2] != m[4] || m[2] == "." {
+	if m == nil || len(m[1]) > 2 || m[2] != m[4] {
+		return
+	}
+	s.years.add(m[2] == ".", m[1], m[3], m[5])
+	if m[2] == "." {
 		return
 	}
 	switch a, b := atoi(m[1]), atoi(m[3]); {
@@ -483,6 +500,69 @@ func (s *dateStats) add(cell string, line int) {
 			s.sampleOpen = cell
 		}
 	}
+}
+
+// shortYears are what the dates of a column with years of two digits say about where
+// those stand.
+type shortYears struct {
+	today     int // its year; 0 where it is not known
+	n         int
+	dots      int
+	last      int  // those that are near to today when they end in their year
+	first     int  // those that are when they begin with it
+	onlyFirst int  // those that are only so
+	same      int  // those that mean the same day both ways
+	long      bool // a date ends in a year of four digits
+}
+
+// Years that a calendar may be from, counted from that of today: old ones turn up,
+// and none is written for a time that is far.
+const (
+	oldest   = -6
+	youngest = 2
+)
+
+func (s *shortYears) add(dots bool, one, two, three string) {
+	if len(three) > 2 || s.today == 0 {
+		s.long = s.long || len(three) == 4
+		return
+	}
+	a, b, c := atoi(one), atoi(two), atoi(three)
+	near := func(year, month, day, oldest int) bool {
+		w := wall{year: 2000 + year, month: month, day: day}
+		return w.check() == nil && w.year >= s.today+oldest && w.year <= s.today+youngest
+	}
+	last := len(three) == 2 && (near(c, b, a, oldest) || !dots && near(c, a, b, oldest))
+	first := len(one) == 2 && near(a, b, c, -1)
+	s.n++
+	s.dots += count(dots)
+	s.last += count(last)
+	s.first += count(first)
+	s.onlyFirst += count(first && !last)
+	s.same += count(a == c)
+}
+
+func count(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// order tells where the years stand: orderYMD for first, orderYear where that is open,
+// and else orderNone, for last.
+func (s *shortYears) order() dateOrder {
+	switch {
+	case s.n == s.same || s.first == 0:
+		return orderNone
+	case s.last == s.n && (s.dots == s.n || s.long):
+		return orderNone // 27.03.28 has its day first
+	case s.first == s.n && s.last < s.n && s.dots == 0 && !s.long:
+		return orderYMD
+	case s.first == s.n, s.onlyFirst > 0:
+		return orderYear
+	}
+	return orderNone
 }
 
 // atoi reads digits that a pattern has matched; "" is 0.
