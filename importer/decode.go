@@ -124,12 +124,13 @@ func (f *File) guess(enc encoding, head []byte, bad int64) {
 	switch {
 	case mixed:
 		f.enc = encoding{name: "UTF-8 and Windows-1252", skip: enc.skip, with: windows1252.with}
+		f.guessed = f.enc.name
 		f.note(post.Problem{Code: "MIXED_ENCODING", Got: post.Shorten(f.sampleAt(bad)), Want: "UTF-8 throughout: what is not was read as Windows-1252", Hint: "check the accents in the report; save as CSV UTF-8 to be sure"})
 		return
 	case looksMac(head):
 		f.enc = macRoman
 	default:
-		f.enc = windows1252
+		f.enc, f.guessed = windows1252, windows1252.name
 	}
 	f.note(post.Problem{Code: "GUESSED_ENCODING", Got: post.Shorten(f.sampleAt(bad)), Want: "UTF-8: the file was read as " + f.enc.name, Hint: "check the accents in the report; save as CSV UTF-8 to be sure"})
 }

@@ -52,6 +52,9 @@ func (f *File) fill(row *Row, b *binder, i int) {
 	m.status()
 	m.media()
 	m.rest()
+	if m.guessed != "" {
+		m.readable()
+	}
 	if m.form != nil {
 		m.foreignCells()
 	}

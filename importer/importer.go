@@ -74,6 +74,7 @@ type File struct {
 	src      io.ReaderAt
 	size     int64
 	enc      encoding
+	guessed  string // the name of enc where it was not known; "" else
 	delim    byte
 	skip     int64    // bytes of the decoded text before the header
 	line     int      // physical line of the header

@@ -193,6 +193,16 @@ const wantHeader = "a header row like content,platforms,scheduled_time"
 func (f *File) noHeader(recs []record) error {
 	const hint = "name the column with the texts `content`, and separate the columns by commas; docs/csv.md lists the names"
 	firstAt := -1
+	var letters letterTally
+	for i := range recs {
+		if f.guessed != "" && recs[i].fault == noFault {
+			letters.look(f, &recs[i])
+		}
+	}
+	if u := f.refusal(&letters); u != nil {
+		u.Problems[0].Line += f.line - 1
+		return u
+	}
 	for i := range recs {
 		if recs[i].fault != noFault {
 			w := faultWants[recs[i].fault]
@@ -518,6 +528,7 @@ func (f *File) survey(ctx context.Context) error {
 		}
 	}
 	lost := f.carried()
+	var letters letterTally
 	seen := make([]dateStats, len(whens))
 	if !f.opt.Today.IsZero() {
 		for i := range seen {
@@ -559,6 +570,9 @@ func (f *File) survey(ctx context.Context) error {
 		for i := range lost {
 			lost[i].look(rec)
 		}
+		if f.guessed != "" {
+			letters.look(f, rec)
+		}
 		for _, t := range f.twins {
 			if a, b := rec.cell(t.taken), rec.cell(t.left); a != b && (t.same || strings.TrimSpace(b) != "") {
 				return &Unusable{[]post.Problem{f.conflict(t, rec.line, b)}}
@@ -574,6 +588,9 @@ func (f *File) survey(ctx context.Context) error {
 	}
 	if f.rows == 0 {
 		return unusable(&f.opt, "NO_ROWS", "", "at least one row below the header", "add rows and drop the file again")
+	}
+	if u := f.refusal(&letters); u != nil {
+		return u
 	}
 	f.tellLost(lost)
 	var wrong []post.Problem
