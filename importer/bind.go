@@ -22,6 +22,7 @@ type bound struct {
 type rarer struct {
 	Date     string `csv:"date"`
 	Clock    string `csv:"time"`
+	Half     string `csv:"am/pm"`
 	Title    string `csv:"title"`
 	Link     string `csv:"link"`
 	Zone     string `csv:"timezone"`
@@ -232,6 +233,8 @@ func (b *rarer) take(f field, column int, value string) {
 		b.Date = value
 	case fieldTime:
 		b.Clock = value
+	case fieldHalf:
+		b.Half = value
 	case fieldTitle:
 		b.Title = value
 	case fieldLink:

@@ -143,7 +143,7 @@ func (m *maker) clean() {
 		field field
 		cell  *string
 	}{
-		{fieldContent, &b.Content}, {fieldPlatforms, &b.Platforms}, {fieldWhen, &b.When}, {fieldDate, &b.Date}, {fieldTime, &b.Clock},
+		{fieldContent, &b.Content}, {fieldPlatforms, &b.Platforms}, {fieldWhen, &b.When}, {fieldDate, &b.Date}, {fieldTime, &b.Clock}, {fieldHalf, &b.Half},
 		{fieldTitle, &b.Title}, {fieldLink, &b.Link}, {fieldZone, &b.Zone}, {fieldStatus, &b.Status}, {fieldApprove, &b.Approve}, {fieldID, &b.ID},
 		{fieldComment, &b.Comment}, {fieldSettings, &b.Settings}, {fieldRepeat, &b.Repeat}, {fieldLabels, &b.Labels},
 	}
@@ -319,6 +319,9 @@ const farAhead = 2 * 366 * 24 * time.Hour
 
 func (m *maker) when() {
 	d := &m.row.Draft
+	if m.in.Half != "" {
+		m.half()
+	}
 	text, col := tidy(m.in.When), fieldWhen
 	switch date, clock := tidy(m.in.Date), tidy(m.in.Clock); {
 	case m.in.Year != "" || m.in.Month != "" || m.in.Day != "":
@@ -386,6 +389,17 @@ func (m *maker) when() {
 	}
 	if !m.opt.Today.IsZero() && d.At.Sub(m.opt.Today) > farAhead {
 		m.warn(col, "FAR_AHEAD", text, "a date within two years", "check the year, and the order of day and month")
+	}
+}
+
+// half puts the AM or PM of a row behind its time of day.
+func (m *maker) half() {
+	into := &m.in.Clock
+	if strings.TrimSpace(*into) == "" {
+		into = &m.in.When
+	}
+	if clock := tidy(*into); clock != "" && !halfDay.MatchString(clock) {
+		*into = clock + " " + tidy(m.in.Half)
 	}
 }
 

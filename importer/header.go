@@ -18,6 +18,7 @@ const (
 	fieldWhen      field = "scheduled_time"
 	fieldDate      field = "date"
 	fieldTime      field = "time"
+	fieldHalf      field = "am/pm"
 	fieldMedia     field = "media_url"
 	fieldTitle     field = "title"
 	fieldAlt       field = "alt_text"
@@ -72,7 +73,7 @@ var synonyms = map[field]string{
 	fieldPlatforms: `platforms platform networks network socialnetwork socialnetworks channels channel accounts account profiles profile
 		socialprofile socialmedias social destination destinations where connections connection kanal kanäle plattform plattformen netzwerk
 		réseau réseaux reseau reseaux canal canaux red redes canales rede redsocial redessociales redesocial redessociais réseausocial réseauxsociaux reseausocial reseauxsociaux canais canale canali rete kanaal kanalen`,
-	fieldWhen: `scheduledtime scheduledat scheduled schedule scheduledate scheduledatetime scheduledfor scheduletime publishat publishdate publishtime
+	fieldWhen: `scheduledtime scheduledat scheduled schedule scheduledate scheduledatetime scheduledfor scheduletime scheduledon golivedate goliveat golivetime livedate publishat publishdate publishtime
 		publishon publicationdate publicationtime postat postdate posttime postingtime postingdate postatspecifictime datetime due dueat duedate when start startdatetime
 		zeitpunkt veröffentlichung veröffentlichen termin publication datedepublication publicar fechadepublicacion fechadepublicación
 		datadepublicacao datadepublicação datadipubblicazione veröffentlichungsdatum publikationsdatum publicatiedatum dateofpublication`,
@@ -81,12 +82,13 @@ var synonyms = map[field]string{
 		veröffentlichungszeit heuredepublication horadepublicacion horadepublicación horadepublicacao horadepublicação oradipubblicazione publicatietijd`,
 	fieldMedia: `mediaurl mediaurls media image images imageurl imageurls picture pictureurl photo photos photourl video videourl videourls gifurl gifurls
 		attachment attachments asset assets bild bilder imagem imagen imagine mídia midia afbeelding medien`,
+	fieldHalf:     `ampm meridiem`,
 	fieldTitle:    `title subject headline titel betreff titre asunto titulo título titolo onderwerp`,
 	fieldAlt:      `alttext alttexts alt imagedescription imagealt bildbeschreibung alttexte`,
 	fieldLink:     `link links url linkurl ogmetaurl landingpage lien enlace`,
-	fieldZone:     `timezone tz zone zeitzone fuseauhoraire zonahoraria fusoorario tijdzone`,
+	fieldZone:     `timezone tz zone utcoffset gmtoffset timezoneoffset tzoffset offset zeitzone fuseauhoraire zonahoraria fusoorario tijdzone`,
 	fieldStatus:   `status state poststatus zustand statut estado stato`,
-	fieldApprove:  `approve approved approval freigabe freigegeben genehmigt aprobado aprovado approuvé approuve approvato goedgekeurd`,
+	fieldApprove:  `approve approved approval validé valide validation bonàpublier bonapublier validado validato freigabe freigegeben genehmigt aprobado aprovado approuvé approuve approvato goedgekeurd`,
 	fieldPosted:   `posted alreadyposted importsuccess`,
 	fieldID:       `externalid id uid rowid postid reference kennung identifiant`,
 	fieldComment:  `firstcomment followupcomment comment comments ersterkommentar premiercommentaire primercomentario`,

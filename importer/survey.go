@@ -291,6 +291,7 @@ func (f *File) readHeader(ctx context.Context, cells []string, found *recognitio
 			f.twelve = f.twelve || hadTwelve(name)
 		}
 	}
+	f.twelve = f.twelve || have[fieldHalf] > 0
 	f.approves = have[fieldApprove] > 0
 	f.splitTimes(have)
 	f.weekdays(have)
@@ -413,11 +414,11 @@ func (f *File) rename(from, to field) {
 }
 
 // single are the fields of which a row can have only one value.
-var single = []field{fieldContent, fieldPlatforms, fieldWhen, fieldDate, fieldTime, fieldTitle, fieldZone, fieldStatus, fieldApprove, fieldID, fieldComment, fieldSettings, fieldRepeat, fieldLink}
+var single = []field{fieldContent, fieldPlatforms, fieldWhen, fieldDate, fieldTime, fieldHalf, fieldTitle, fieldZone, fieldStatus, fieldApprove, fieldID, fieldComment, fieldSettings, fieldRepeat, fieldLink}
 
 // decisive are the fields of single for which the wrong column would post the wrong
 // thing, or at the wrong time: what was left out must not say something else.
-var decisive = []field{fieldContent, fieldWhen, fieldDate, fieldTime, fieldZone, fieldStatus, fieldApprove, fieldRepeat}
+var decisive = []field{fieldContent, fieldWhen, fieldDate, fieldTime, fieldHalf, fieldZone, fieldStatus, fieldApprove, fieldRepeat}
 
 // A twin is a column that was left out for one that means the same.
 type twin struct {
@@ -492,7 +493,7 @@ func (f *File) better(want field, at []int) (best int, clear bool) {
 // and "start" may be about the work before it.
 func surelyWhen(name string) bool {
 	name = squeeze(name)
-	for _, prefix := range []string{"schedul", "publi", "post", "veröffentlich", "fechadepubli", "datedepubli", "datadepubli", "datadipubbli", "dateofpubli"} {
+	for _, prefix := range []string{"schedul", "golive", "livedate", "publi", "post", "veröffentlich", "fechadepubli", "datedepubli", "datadepubli", "datadipubbli", "dateofpubli"} {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}
