@@ -496,7 +496,7 @@ const formulaHint = "a formula failed here: mend the cell in the spreadsheet and
 var (
 	drafty = words("draft drafts entwurf brouillon borrador rascunho bozza concept false no nein non wahr:false falsch faux falso onwaar 0 pending-approval unapproved hold on-hold")
 	ready  = words("scheduled schedule planned geplant planifié programado agendado programmato gepland ready approved freigegeben true yes ja oui sí si sim vrai wahr verdadero vero waar 1 pending queued publish")
-	over   = words("published posted sent done veröffentlicht publié publicado pubblicato failed cancelled canceled deleted archived")
+	over   = words("published posted sent done live completed delivered gepostet gesendet veröffentlicht publié publicado pubblicato failed cancelled canceled deleted archived")
 )
 
 func words(list string) map[string]bool {

@@ -6,6 +6,7 @@ import (
 
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/postroom/postroom/post"
@@ -27,6 +28,8 @@ const (
 	holds                         // the row stays back
 	isOver                        // another program has posted the row, and so has anything else that is no plain no
 	mayBeOver                     // the same of a yes, a time that has passed and an address; other words say nothing
+	stage                         // nothing, but some words say that the row waits or is out
+	counted                       // nothing, but a number says of a row whose time has passed that it is out
 )
 
 // gateKinds are the names of gates, squeezed.
@@ -44,6 +47,8 @@ var gateKinds = func() map[string]gateKind {
 		mayBeOver: `published ispublished alreadypublished isposted sent issent alreadysent live islive wentlive done postedon postedat publishedon publishedat
 			publisheddate posteddate dateposted datepublished senton sentat permalink liveurl livelink publishedurl publishedlink postedurl postedlink tweeturl
 			veröffentlicht gepostet erledigt publié publie posté publicado pubblicato gepubliceerd geplaatst enviado`,
+		stage:   `publishstatus publishingstatus publicationstatus postingstatus contentstatus workflow workflowstatus stage progress phase`,
+		counted: `impressions engagement engagements engagementrate likes retweets reposts shares reactions clicks linkclicks views videoviews reach`,
 	} {
 		for _, n := range strings.Fields(names) {
 			m[n] = kind
@@ -51,6 +56,9 @@ var gateKinds = func() map[string]gateKind {
 	}
 	return m
 }()
+
+// waits are the stages of work before a row may go out, as boards name them.
+var waits = words("idea ideas idee idée to-do todo backlog not-started in-progress in-bearbeitung in-arbeit en-cours writing wip in-review review needs-review waiting blocked paused not-ready not-approved not-published rejected changes-requested zur-freigabe à-valider")
 
 // A gateTally counts what the cells of a column hold that may be a gate.
 type gateTally struct {
@@ -79,7 +87,7 @@ func (t *gateTally) add(cell string) {
 
 // settled reports whether no further cell matters.
 func (t *gateTally) settled() bool {
-	return t.kind == isOver || t.kind == mayBeOver || t.kind == opensToo && t.boxes < t.filled
+	return t.kind >= isOver || t.kind == opensToo && t.boxes < t.filled
 }
 
 // boxWord is the word of a cell that may be a box, with hyphens for its blanks.
@@ -151,6 +159,8 @@ func (f *File) setGates(tallies []gateTally) error {
 				continue
 			}
 			as, t.mixed = fieldHold, t.boxes < t.filled
+		case stage:
+			as = fieldStage
 		default:
 			as = fieldPosted
 		}
@@ -209,6 +219,17 @@ func (m *maker) gated() {
 		case g.kind == isOver && word != "" && !no[word], g.kind == mayBeOver && m.isOver(word, cell):
 			m.gateWrong(g, fieldPosted, "NOT_TO_BE_POSTED", cell, "no, or nothing: this says that the row was posted already", "take the row out, or empty the cell if it is still to go out")
 		case g.kind == isOver || g.kind == mayBeOver:
+		case g.kind == counted:
+			if number, err := strconv.ParseFloat(strings.TrimRight(strings.ReplaceAll(word, ",", ""), "%km"), 64); err == nil && number > 0 && !d.At.IsZero() && d.At.Before(m.opt.Today) {
+				m.gateWrong(g, fieldPosted, "NOT_TO_BE_POSTED", cell, "nothing here for a row whose time has passed: this counts what the post has brought", "take the row out: it was posted already")
+			}
+		case g.kind == stage:
+			switch {
+			case over[word]:
+				m.gateWrong(g, fieldStage, "NOT_TO_BE_POSTED", cell, "a row that is still to go out", "take the row out: it says that it is over")
+			case drafty[word] || waits[word]:
+				d.Status = post.StatusDraft
+			}
 		case g.kind == holds:
 			if yes[word] && !(g.mixed && word == "1") {
 				d.Status = post.StatusDraft

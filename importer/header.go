@@ -28,6 +28,7 @@ const (
 	fieldApprove   field = "approve" // whether the row may go out
 	fieldReady     field = "ready"   // the same, in other words
 	fieldHold      field = "hold"    // whether the row stays back
+	fieldStage     field = "stage"   // how far the work on the row is
 	fieldPosted    field = "posted"  // whether another program has posted the row
 	fieldID        field = "external_id"
 	fieldComment   field = "first_comment"
