@@ -100,7 +100,7 @@ type maker struct {
 	row   *Row
 	in    *bound
 	named bool // an event says itself where it is to be posted
-	back  bool // a cell for the time says no
+	back  bool // something in the row keeps it back
 }
 
 func (m *maker) wrong(f field, code, got, want, hint string) {
@@ -206,6 +206,7 @@ func (m *maker) content() {
 		}
 		if text := trimText(strings.Map(printable, v.text)); text != "" {
 			d.Variants[m.columns[v.column].platform] = text
+			m.unwritten(text)
 		}
 	}
 	d.Title = strings.TrimSpace(strings.Map(printable, m.in.Title))
@@ -213,6 +214,7 @@ func (m *maker) content() {
 		d.Text, d.Title = d.Title, ""
 	}
 	m.letters(d.Text)
+	m.unwritten(d.Text)
 	switch {
 	case strings.HasPrefix(d.Text, "#") && excelError[d.Text]:
 		m.wrong(fieldContent, "FORMULA_ERROR", d.Text, "a text: this is a formula that failed", "mend the cell in the spreadsheet and save again")
@@ -221,6 +223,26 @@ func (m *maker) content() {
 	case d.Text == "" && len(d.Variants) == 0 && len(m.in.Media) == 0 && m.in.MediaLink == "" && d.Title == "":
 		m.wrong(fieldContent, "NO_CONTENT", "", "a text or media: the row has neither", "write what the post says")
 	}
+}
+
+// Texts that stand for one that is still to be written.
+var (
+	standIns = words("tbd tba tbc todo to-do t.b.d. t.b.a. xxx xxxx placeholder platzhalter n/a n.n. ? ?? ??? ... … - – folgt")
+	blanks   = regexp.MustCompile(`(?i)\{\{[^{}]*\}\}|\[(?:insert|add|enter|hier|insérer|insertar)\b[^\[\]]*\]|\[(?:link|url|date|name|cta|text|copy)(?: here)?\]|^lorem ipsum\b`)
+)
+
+// unwritten keeps a row back whose text is still to be written, or has a blank that
+// nobody has filled.
+func (m *maker) unwritten(text string) {
+	const lorem = "lorem ipsum"
+	switch {
+	case len(text) <= len(lorem) && strings.IndexByte(text, ' ') < 0 && standIns[strings.ToLower(text)]:
+	case (strings.IndexByte(text, '[') >= 0 || strings.Contains(text, "{{") || len(text) >= len(lorem) && strings.EqualFold(text[:len(lorem)], lorem)) && blanks.MatchString(text):
+	default:
+		return
+	}
+	m.back = true
+	m.warn(fieldContent, "UNWRITTEN", text, "a text that is written: this stands for one, so the row waits for a person", "approve it if it is meant so")
 }
 
 // cellRef is a formula that begins with a cell: =A1&B2.
@@ -417,7 +439,7 @@ func (m *maker) timeOf(whole, date, clock string) (text string, col field, one b
 	case err != nil && clock == "":
 		return date + " " + whole, fieldDate, true // it may hold the clock alone
 	case errors.Is(err, errNoDate):
-		m.back = no[boxWord(whole)]
+		m.back = m.back || no[boxWord(whole)]
 		return parts, fieldDate, true
 	case err != nil || !at.clock && clock == "":
 		return whole, fieldWhen, true
@@ -593,6 +615,19 @@ func (m *maker) alts(from []int) {
 	}
 }
 
+// remark warns of a first comment that may be what somebody had to say about the row: in
+// calendars of people "Comments" often is.
+func (m *maker) remark() {
+	at := m.row.Column(string(fieldComment)) - 1
+	if c := m.columns[at]; c.form != nil {
+		return
+	}
+	switch squeeze(m.header[at]) {
+	case "comment", "comments":
+		m.warn(fieldComment, "COMMENT_OR_REMARK", m.row.Draft.FirstComment, "a column named first_comment: this is posted below the post, and may be a remark", "name the column first_comment, or notes where it is for the team")
+	}
+}
+
 func (m *maker) rest() {
 	d := &m.row.Draft
 	d.Link = m.link(tidy(m.in.Link))
@@ -601,7 +636,9 @@ func (m *maker) rest() {
 			m.wrong(fieldLink, "BAD_LINK", shown, want, hint)
 		}
 	}
-	d.FirstComment = m.comment(m.in.Comment)
+	if d.FirstComment = m.comment(m.in.Comment); d.FirstComment != "" {
+		m.remark()
+	}
 	if m.in.Labels != "" {
 		for _, l := range strings.FieldsFunc(m.in.Labels, func(c rune) bool { return c == ',' || c == ';' || c == '|' }) {
 			if l = strings.TrimSpace(l); l != "" {
