@@ -90,8 +90,8 @@ func (w wishes) setAny() bool {
 // yes and no are how people and spreadsheets tick a box, in the languages whose
 // spreadsheets write the words out.
 var (
-	yes = words("true yes y 1 x on ja ein wahr oui vrai sí si verdadero sim verdadeiro vero waar sant prawda tak pravda ano tosi kyllä igaz igen checked v 👍 ✓ ✔ ✔️ ☑ ☑️ ✅")
-	no  = words("false no n 0 off nein aus falsch non faux falso não nao onwaar nee falskt falsk nej nei nie fałsz ne nepravda epätosi ei nem hamis unchecked 👎 - – ☐ ✗ ✘ ❌")
+	yes = words("true yes y 1 x on ja ein wahr oui vrai sí si verdadero sim verdadeiro vero waar sant prawda tak pravda ano tosi kyllä igaz igen checked active enabled v 👍 ✓ ✔ ✔️ ☑ ☑️ ✅")
+	no  = words("false no n 0 off nein aus falsch non faux falso não nao onwaar nee falskt falsk nej nei nie fałsz ne nepravda epätosi ei nem hamis unchecked inactive disabled 👎 - – ☐ ✗ ✘ ❌")
 )
 
 // A shape is what the cells of a column look like in a file without a header.

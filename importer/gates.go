@@ -5,9 +5,11 @@ import (
 	"errors"
 
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/postroom/postroom/post"
 )
@@ -47,7 +49,7 @@ var gateKinds = func() map[string]gateKind {
 		mayBeOver: `published ispublished alreadypublished isposted sent issent alreadysent live islive wentlive done postedon postedat publishedon publishedat
 			publisheddate posteddate dateposted datepublished senton sentat permalink liveurl livelink publishedurl publishedlink postedurl postedlink tweeturl
 			veröffentlicht gepostet erledigt publié publie posté publicado pubblicato gepubliceerd geplaatst enviado`,
-		stage:   `publishstatus publishingstatus publicationstatus postingstatus contentstatus workflow workflowstatus stage progress phase`,
+		stage:   `publishstatus publishingstatus publicationstatus postingstatus contentstatus workflow workflowstatus stage progress phase version draftfinal`,
 		counted: `impressions engagement engagements engagementrate likes retweets reposts shares reactions clicks linkclicks views videoviews reach`,
 	} {
 		for _, n := range strings.Fields(names) {
@@ -59,6 +61,38 @@ var gateKinds = func() map[string]gateKind {
 
 // waits are the stages of work before a row may go out, as boards name them.
 var waits = words("idea ideas idee idée to-do todo backlog not-started in-progress in-bearbeitung in-arbeit en-cours writing wip in-review review needs-review waiting blocked paused not-ready not-approved not-published rejected changes-requested zur-freigabe à-valider")
+
+// Parts of names that make gates of longer ones: "Ready for publishing", "Internal
+// approval". What is written about an approval is none.
+var (
+	letsOut    = regexp.MustCompile(`readyto|readyfor|approved|approval|signoff|signedoff|tobeposted|tobepublished|canbeposted|canbepublished|goodtogo|postit|publishit|^freigabe|^genehmigung`)
+	isOut      = regexp.MustCompile(`^posted(?:to|yn)|^published(?:to|yn)|beenposted|beenpublished|livepost|postpermalink|^tweeted$|publicerad|publiceret|publisert`)
+	aboutIt    = words("by on at date time note notes comment comments link links url due deadline owner who person name from until durch von vom am datum notiz bis")
+	whoSaysYes = regexp.MustCompile(`^approvedby(?:client|legal|manager|boss|team|marketing|pr)$|^approvedfor`)
+)
+
+// gateKindOf finds what kind of gate a column is by its name; 0 is none.
+func gateKindOf(name string) gateKind {
+	key := squeeze(name)
+	if kind := gateKinds[key]; kind != 0 {
+		return kind
+	}
+	if columnOf(name).field != fieldUnknown {
+		return 0
+	}
+	about := slices.ContainsFunc(strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) }), func(w string) bool { return aboutIt[w] })
+	switch network, ok := strings.CutSuffix(key, "status"); {
+	case letsOut.MatchString(key) && !about, whoSaysYes.MatchString(key):
+		return opens
+	case isOut.MatchString(key):
+		return mayBeOver
+	case ok:
+		if _, known := post.PlatformByName(network); known {
+			return stage
+		}
+	}
+	return 0
+}
 
 // A gateTally counts what the cells of a column hold that may be a gate.
 type gateTally struct {
@@ -78,7 +112,7 @@ func (t *gateTally) add(cell string) {
 		t.boxes++
 		return
 	}
-	if _, ok := approval(cell); ok || over[word] {
+	if _, ok := approval(cell); ok || over[word] || waits[word] {
 		t.words++
 	} else if _, err := parseWhen(tidy(cell), orderDMY); !errors.Is(err, errNoDate) {
 		t.times++
@@ -103,8 +137,8 @@ func (f *File) findGates(ctx context.Context) error {
 	}
 	var tallies []gateTally
 	for i, name := range f.header {
+		kind := gateKindOf(name)
 		name = squeeze(name)
-		kind := gateKinds[name]
 		if kind == 0 || f.columns[i].form != nil && f.columns[i].field != fieldWhen {
 			continue
 		}
@@ -147,7 +181,7 @@ func (f *File) setGates(tallies []gateTally) error {
 		as := fieldReady
 		switch t.kind {
 		case opens:
-			if t.mixed = t.times > 0; t.boxes+t.words == 0 && t.filled > 0 && (t.mixed || !strings.Contains(t.name, "approv")) {
+			if t.mixed = t.times > 0; t.boxes+t.words == 0 && t.filled > 0 && (t.mixed || gateKinds[t.name] == 0 || !strings.Contains(t.name, "approv")) {
 				continue
 			}
 		case opensToo:
@@ -236,7 +270,7 @@ func (m *maker) gated() {
 			}
 		case over[word]:
 			m.gateWrong(g, fieldReady, "NOT_TO_BE_POSTED", cell, "yes or no: this says that the row is over", "take the row out, or write yes if it is still to go out")
-		case clear && !approved && !(g.mixed && word == ""):
+		case waits[word], clear && !approved && !(g.mixed && word == ""):
 			d.Status = post.StatusDraft
 		case !clear && !g.mixed:
 			m.gateWrong(g, fieldReady, "UNKNOWN_APPROVAL", cell, "yes or no", "write yes to let the row out, or leave the cell empty to keep it back")
@@ -277,4 +311,20 @@ func (m *maker) isOver(word, cell string) bool {
 // isGate reports whether a column is a gate.
 func (f *File) isGate(i int) bool {
 	return slices.ContainsFunc(f.gates, func(g gate) bool { return g.column == i })
+}
+
+// alsoGate makes a gate of a further column for the status or the approval of a row:
+// what the best of them lets out another may keep back.
+func (f *File) alsoGate(want field, column int) bool {
+	switch want {
+	case fieldStatus:
+		f.gates = append(f.gates, gate{column: column, kind: stage})
+		f.columns[column].field = fieldStage
+	case fieldApprove:
+		f.gates = append(f.gates, gate{column: column, kind: opens})
+		f.columns[column].field = fieldReady
+	default:
+		return false
+	}
+	return true
 }

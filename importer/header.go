@@ -89,7 +89,7 @@ var synonyms = map[field]string{
 	fieldLink:     `link links url linkurl ogmetaurl landingpage lien enlace`,
 	fieldZone:     `timezone tz zone utcoffset gmtoffset timezoneoffset tzoffset offset zeitzone fuseauhoraire zonahoraria fusoorario tijdzone`,
 	fieldStatus:   `status state poststatus zustand statut estado stato`,
-	fieldApprove:  `approve approved approval validé valide validation bonàpublier bonapublier validado validato freigabe freigegeben genehmigt aprobado aprovado approuvé approuve approvato goedgekeurd`,
+	fieldApprove:  `approve approved approval validé valide validation bonàpublier bonapublier validado validato godkänd godkendt godkjent zatwierdzone schváleno akkoord abgenommen freigabe freigegeben genehmigt aprobado aprovado approuvé approuve approvato goedgekeurd`,
 	fieldPosted:   `posted alreadyposted importsuccess`,
 	fieldID:       `externalid id uid rowid postid reference kennung identifiant`,
 	fieldComment:  `firstcomment followupcomment comment comments ersterkommentar premiercommentaire primercomentario`,

@@ -456,13 +456,17 @@ func (f *File) duplicates(have map[field]int) {
 			if i == best {
 				continue
 			}
-			f.columns[i].field = fieldIgnored
-			left = append(left, f.header[i])
-			if !clear && slices.Contains(decisive, want) {
+			if !clear && slices.Contains(decisive, want) && want != fieldApprove {
 				f.twins = append(f.twins, twin{best, i, false})
 			}
+			if !f.alsoGate(want, i) {
+				f.columns[i].field = fieldIgnored
+				left = append(left, f.header[i])
+			}
 		}
-		f.duplicate(best, left, want)
+		if len(left) > 0 {
+			f.duplicate(best, left, want)
+		}
 	}
 }
 
