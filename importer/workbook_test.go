@@ -121,7 +121,11 @@ func readBook(t testing.TB, o Options, data []byte) string {
 			at = d.At.In(o.Zone).Format("2006-01-02T15:04")
 		}
 		if !post.HasErrors(r.Problems) {
-			fmt.Fprintf(&b, "%d %s %q\n", r.Line, at, d.Text)
+			fmt.Fprintf(&b, "%d %s %q", r.Line, at, d.Text)
+			if d.Status == post.StatusDraft {
+				b.WriteString(" draft")
+			}
+			b.WriteString("\n")
 		}
 		for _, p := range r.Problems {
 			fmt.Fprintf(&b, "%s\n", p)
@@ -403,4 +407,29 @@ func FuzzWorkbook(f *testing.F) {
 			t.Fatalf("%d rows of %d: %v", n, file.Count(), err)
 		}
 	})
+}
+
+// Boxes of a sheet are TRUE and FALSE, and its times are exact whatever is typed beside
+// them.
+func TestBoxesAndTimesOfASheet(t *testing.T) {
+	t.Parallel()
+	b := newTestBook(t)
+	b.rows("Sheet1",
+		[]any{"Text", "Platforms", "Date", "Time", "Publish?", "Posted"},
+		[]any{"A", "x", "2026-03-03", 2.0 / 24, true, false},
+		[]any{"B", "x", "2026-03-03", "9:00 AM", false, false},
+		[]any{"C", "x", "2026-03-03", "2:00", true, false},
+		[]any{"D", "x", "2026-03-03", "10:00 am", true, true},
+		[]any{"E", "x", "2026-03-03", "11:00 am"},
+	)
+	b.style("Sheet1", "D2", "h:mm")
+	got := readBook(t, testOptions(t, "plan.xlsx"), b.bytes())
+	for _, want := range []string{`2 2026-03-03T02:00 "A"`, `3 2026-03-03T09:00 "B"`, "C4: date: got \"2026-03-03 2:00\", want AM or PM", "F5: posted: got \"TRUE\"", `6 2026-03-03T11:00 "E"`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s is not in\n%s", want, got)
+		}
+	}
+	if n := strings.Count(got, " draft\n"); n != 2 {
+		t.Errorf("%d drafts, want B and E, in\n%s", n, got)
+	}
 }
