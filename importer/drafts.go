@@ -167,17 +167,20 @@ func (m *maker) clean() {
 // writes for letters that its code page lacks.
 var lostLetters = regexp.MustCompile(`(?:^|[\s("'])\?{4,}`)
 
-// letters warns of a text that has lost letters on its way.
+// letters warns of a text that has lost letters on its way, and keeps the row back
+// where that is certain.
 func (m *maker) letters(text string) {
 	const want, hint = "the letters as they were", "save the file as CSV UTF-8"
 	switch {
 	case strings.IndexByte(text, '?') >= 0 && strings.Contains(text, "????") && lostLetters.MatchString(text):
 		m.warn(fieldContent, "LOST_LETTERS", text, want+": runs of ? often stand for letters that a program could not write", hint)
 	case strings.IndexByte(text, "\ufffd"[0]) >= 0 && strings.Contains(text, "\ufffd"):
-		m.warn(fieldContent, "LOST_LETTERS", text, want+": a program has put � in place of some", hint)
+		m.back = true
+		m.warn(fieldContent, "LOST_LETTERS", text, want+": a program has put � in place of some, so the row waits for a person", hint)
 	case readTwice(text):
 		if b, err := charmap.Windows1252.NewEncoder().String(text); err == nil && utf8.ValidString(b) {
-			m.warn(fieldContent, "LOST_LETTERS", text, want+": this looks like UTF-8 that was read as something else", hint)
+			m.back = true
+			m.warn(fieldContent, "LOST_LETTERS", text, want+": this looks like UTF-8 that was read as something else, so the row waits for a person", hint)
 		}
 	}
 }
