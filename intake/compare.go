@@ -59,8 +59,26 @@ func (j *job) tellRepeats() {
 			j.echoes[n] = first
 		}
 	})
-	twins := sorted(j.count(), func(n int) (uint64, bool) { return j.ids[n].twin, j.marks[n]&bad == 0 })
-	tellApart(twins, func(n int, h uint64, _ int) { j.ids[n].twin = h })
+	j.twins = sorted(j.count(), func(n int) (uint64, bool) { return j.ids[n].twin, j.marks[n]&bad == 0 })
+	if tellApart(j.twins, func(n int, h uint64, _ int) { j.ids[n].twin = h }) {
+		j.twins = nil
+	}
+}
+
+// unsettledTwins returns the twins of the rows that are neither bad nor settled yet.
+func (j *job) unsettledTwins() []radix.Ref {
+	twins := j.twins
+	j.twins = nil // needed once, and large
+	n := 0
+	for _, m := range j.marks {
+		if m&(bad|settled|revoked) == 0 {
+			n++
+		}
+	}
+	if n == len(twins) {
+		return twins
+	}
+	return sorted(j.count(), func(n int) (uint64, bool) { return j.ids[n].twin, j.marks[n]&(bad|settled|revoked) == 0 })
 }
 
 // compare finds the rows that earlier files brought already. In order:
@@ -139,7 +157,7 @@ func (j *job) compare(ctx context.Context) error {
 			}
 		}
 	}
-	twins := sorted(j.count(), func(n int) (uint64, bool) { return j.ids[n].twin, j.marks[n]&(bad|settled|revoked) == 0 })
+	twins := j.unsettledTwins()
 	ms, err := j.in.store.MatchTwins(ctx, account, hashes(twins))
 	if err != nil {
 		return err

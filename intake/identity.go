@@ -3,6 +3,7 @@ package intake
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 	"runtime"
 	"slices"
 	"strings"
@@ -188,10 +189,12 @@ func isNormal(text []byte) bool {
 	for len(text) > 0 {
 		if len(text) >= 8 {
 			x := binary.LittleEndian.Uint64(text)
-			if ((x-' '*ones)|x)&highs == 0 { // none is below a blank, all are ASCII
+			found := ((x - ' '*ones) | x) & highs // below a blank, or not ASCII: the first is right
+			if found == 0 {
 				text = text[8:]
 				continue
 			}
+			text = text[bits.TrailingZeros64(found)/8:]
 		}
 		switch c := text[0]; {
 		case c >= ' ' && c < utf8.RuneSelf:
@@ -262,16 +265,18 @@ func sorted(n int, hash func(row int) (uint64, bool)) []radix.Ref {
 }
 
 // tellApart gives the repeats among refs, which are sorted, hashes of their own, in
-// row order, and calls set for each.
-func tellApart(refs []radix.Ref, set func(row int, hash uint64, first int)) {
+// row order, and calls set for each. It reports whether there are any.
+func tellApart(refs []radix.Ref, set func(row int, hash uint64, first int)) (any bool) {
 	for i := 0; i < len(refs); {
 		first := refs[i]
 		n := i + 1
 		for ; n < len(refs) && refs[n].Hash == first.Hash; n++ {
 			set(int(refs[n].Row), nth(first.Hash, uint32(n-i)), int(first.Row))
+			any = true
 		}
 		i = n
 	}
+	return any
 }
 
 // hashes returns the hashes alone.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/postroom/postroom/calendar"
 	"github.com/postroom/postroom/importer"
+	"github.com/postroom/postroom/internal/radix"
 	"github.com/postroom/postroom/limits"
 	"github.com/postroom/postroom/post"
 	"github.com/postroom/postroom/scheduler"
@@ -49,6 +50,7 @@ type job struct {
 	ats        []int64  // requested, Unix seconds; 0 for none
 	conns      setTable
 	validators [][]Validator // by set
+	twins      []radix.Ref   // of the rows that are not bad, for the first comparison; nil where some are the same
 	repeat     map[int]int   // row -> the earlier row that has the same id
 	echoes     map[int]int   // row -> the earlier row that says the same on the same connections, not long before or after
 

@@ -367,7 +367,7 @@ func (r *room) importFile(ctx context.Context, f *namedFile) (intake.Result, err
 	if kind == "rejected" && !f.inInbox {
 		return res, nil // it stays where its owner has it
 	}
-	to, err := r.file(f, path.Join(kind, string(f.req.Account.ID), f.req.Now.In(f.req.Account.Zone).Format("2006-01")))
+	to, err := r.file(f, path.Join(kind, string(f.req.Account.ID), f.req.Now.In(f.req.Account.Zone).Format("2006-01")), res.Import.Digest)
 	if err != nil {
 		return res, fmt.Errorf("stored, but the original was not archived: %w", err)
 	}
@@ -379,8 +379,8 @@ func (r *room) importFile(ctx context.Context, f *namedFile) (intake.Result, err
 
 // file moves or copies an original into a folder of the room, under its own name
 // or, where that is taken, with the file's hash, and returns its path in the
-// room.
-func (r *room) file(f *namedFile, folder string) (string, error) {
+// room. digest is the hash, or zero where it is not known yet.
+func (r *room) file(f *namedFile, folder string, digest post.Digest) (string, error) {
 	dir := filepath.Join(r.dir, filepath.FromSlash(folder))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
@@ -392,9 +392,11 @@ func (r *room) file(f *namedFile, folder string) (string, error) {
 	name := filepath.Base(f.path)
 	err := put(f.path, filepath.Join(dir, name))
 	if errors.Is(err, os.ErrExist) {
-		digest, derr := intake.Digest(context.Background(), f.file, f.req.Size)
-		if derr != nil {
-			return "", derr
+		if digest == (post.Digest{}) {
+			var derr error
+			if digest, derr = intake.Digest(context.Background(), f.file, f.req.Size); derr != nil {
+				return "", derr
+			}
 		}
 		ext := filepath.Ext(name)
 		name = fmt.Sprintf("%s-%x%s", strings.TrimSuffix(name, ext), digest[:4], ext)
