@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math/bits"
 	"runtime"
@@ -182,23 +181,35 @@ func isNormal(text []byte) bool {
 	if len(text) == 0 {
 		return true
 	}
-	if text[0] == ' ' || text[len(text)-1] == ' ' || bytes.Contains(text, []byte("  ")) {
+	if text[0] == ' ' || text[len(text)-1] == ' ' {
 		return false
 	}
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	const lows = ^uint64(highs)
+	blank := uint64(0) // 0x80 behind one
 	for len(text) > 0 {
 		if len(text) >= 8 {
 			x := binary.LittleEndian.Uint64(text)
+			y := x ^ ' '*ones
+			blanks := ^(y&lows + lows | y | lows) // the high bit of each
+			if blanks&(blanks<<8|blank) != 0 {
+				return false
+			}
 			found := ((x - ' '*ones) | x) & highs // below a blank, or not ASCII: the first is right
 			if found == 0 {
-				text = text[8:]
+				blank, text = blanks>>56, text[8:]
 				continue
 			}
-			text = text[bits.TrailingZeros64(found)/8:]
+			blank, text = 0, text[bits.TrailingZeros64(found)/8:]
 		}
 		switch c := text[0]; {
-		case c >= ' ' && c < utf8.RuneSelf:
-			text = text[1:]
+		case c == ' ' && blank != 0:
+			return false
+		case c == ' ':
+			blank, text = 0x80, text[1:]
+			continue
+		case c > ' ' && c < utf8.RuneSelf:
+			blank, text = 0, text[1:]
 			continue
 		case c < ' ':
 			return false
@@ -211,7 +222,7 @@ func isNormal(text []byte) bool {
 		default:
 			return false
 		}
-		text = text[size:]
+		blank, text = 0, text[size:]
 	}
 	return true
 }

@@ -42,6 +42,22 @@ func TestNormalFormOfPlainTextIsTheText(t *testing.T) {
 	}
 }
 
+func TestBlanksAreNormalOneByOne(t *testing.T) {
+	for _, word := range []string{"abcdefghijklmnopqrstuvwxyz", "a!b!c!d!e!f!g!h!i!j!k!l!m", "äbcdéfghïjklmnö", "🚀🚀🚀🚀🚀"} {
+		for i := range word {
+			for j := range word {
+				if i == 0 || j <= i {
+					continue
+				}
+				one, two := word[:i]+" "+word[i:j]+" "+word[j:], word[:i]+"  "+word[i:j]+" "+word[j:]
+				if !isNormal([]byte(one)) || isNormal([]byte(two)) {
+					t.Errorf("%q is normal: %v, %q: %v", one, isNormal([]byte(one)), two, isNormal([]byte(two)))
+				}
+			}
+		}
+	}
+}
+
 // TestNoCharacterIsWronglyTakenForNormal: of each, after letters that marks could
 // compose with.
 func TestNoCharacterIsWronglyTakenForNormal(t *testing.T) {
