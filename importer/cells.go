@@ -81,11 +81,14 @@ func badURL(s, example string) (shown, want, hint string) {
 // kinds become plain ones, marks that do not show are dropped, and a minus sign
 // becomes a hyphen.
 func tidy(s string) string {
-	plain := true
-	for i := 0; i < len(s) && plain; i++ {
-		plain = s[i] < utf8.RuneSelf
+	if s == "" {
+		return s
 	}
-	if !plain {
+	all := byte(0)
+	for i := range len(s) {
+		all |= s[i]
+	}
+	if all >= utf8.RuneSelf {
 		s = strings.Map(func(r rune) rune {
 			switch {
 			case r < utf8.RuneSelf:
@@ -99,6 +102,8 @@ func tidy(s string) string {
 			}
 			return r
 		}, s)
+	} else if isGraphic(s[0]) && isGraphic(s[len(s)-1]) {
+		return s
 	}
 	return strings.TrimSpace(s)
 }

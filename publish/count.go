@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"math/bits"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -57,10 +58,23 @@ func mostLen(text string, l limits.TextLimit) int {
 		if most := n + len(text)/2; most <= l.Max {
 			return most // such a code point has four bytes
 		}
-		for i := 0; i < len(text); i++ {
-			if text[i] >= 0xF0 {
-				n += 2
-			}
+		n += 2 * fourBytes(text)
+	}
+	return n
+}
+
+// fourBytes counts the bytes from 0xF0 on, which begin code points beyond U+FFFF. It
+// looks at eight at a time: every text that is nearly as long as it may be passes here.
+func fourBytes(text string) (n int) {
+	const highs = 0x8080808080808080
+	for ; len(text) >= 8; text = text[8:] {
+		x := uint64(text[0]) | uint64(text[1])<<8 | uint64(text[2])<<16 | uint64(text[3])<<24 |
+			uint64(text[4])<<32 | uint64(text[5])<<40 | uint64(text[6])<<48 | uint64(text[7])<<56
+		n += bits.OnesCount64(x & (x << 1) & (x << 2) & (x << 3) & highs) // the upper four bits of a byte
+	}
+	for i := range len(text) {
+		if text[i] >= 0xF0 {
+			n++
 		}
 	}
 	return n

@@ -168,3 +168,18 @@ func BenchmarkFits(b *testing.B) {
 		Fits(text, l)
 	}
 }
+
+func TestFourBytesCountsEachOnce(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "a", "🎉", "🎉🎉🎉🎉🎉", "seven b", "naïve — “so”", "0123456🎉8901🎉", "\xef\xf0\xff\xe0\x80\xbf\xc3\xf7\xf8\x0f\x70"} {
+		want := 0
+		for _, c := range []byte(text) {
+			if c >= 0xF0 {
+				want++
+			}
+		}
+		if n := fourBytes(text); n != want {
+			t.Errorf("%q: %d, want %d", text, n, want)
+		}
+	}
+}
