@@ -14,10 +14,35 @@ import (
 	"time"
 )
 
+// rounds is how often an import and its yardsticks are run, in turns. Of each the
+// fastest counts: on a machine that others use too, the rest says more of them.
+const rounds = 3
+
+// An importRun is one round.
+type importRun struct {
+	plain, after, words, live ran // of the yardsticks; zero where one cannot be run
+	ours, again               ran
+	store                     int64 // bytes
+}
+
+// best keeps the fastest of each.
+func (r *importRun) best(n importRun) {
+	for _, of := range []struct{ have, next *ran }{
+		{&r.plain, &n.plain}, {&r.after, &n.after}, {&r.words, &n.words}, {&r.live, &n.live}, {&r.ours, &n.ours}, {&r.again, &n.again},
+	} {
+		peak := max(of.have.peak, of.next.peak)
+		if of.have.wall == 0 || of.next.wall < of.have.wall {
+			*of.have = *of.next
+		}
+		of.have.peak = peak
+	}
+	r.store = n.store
+}
+
 // imports times a whole import from the inbox against sqlite3 and encoding/csv on the
 // same file.
 func (b *bench) imports(ctx context.Context, rows int) error {
-	fmt.Printf("\n== import of %d rows from the inbox, whole process: read, check, stagger, store, report, archive\n", rows)
+	fmt.Printf("\n== import of %d rows from the inbox, whole process: read, check, stagger, store, report, archive; best of %d rounds\n", rows, rounds)
 	file := filepath.Join(b.dir, fmt.Sprintf("calendar-%d.csv", rows))
 	if err := writeCalendar(file, rows, time.Now().Add(time.Hour), 90*24*time.Hour, planned, 3); err != nil {
 		return err
@@ -27,59 +52,69 @@ func (b *bench) imports(ctx context.Context, rows int) error {
 	if err != nil {
 		return err
 	}
-	plain, err := timed(func() error { return readPlain(file) })
-	if err != nil {
-		return err
+	if _, err := exec.LookPath("sqlite3"); err != nil {
+		fmt.Println("  sqlite3 is not installed: its ratios are skipped")
 	}
-	after, live, err := b.sqlite(ctx, file)
-	if err != nil {
-		return err
-	}
-	room := filepath.Join(b.dir, "room")
-	if err := b.room(room, "", 30*24*time.Hour); err != nil {
-		return err
-	}
-	defer os.RemoveAll(room)
-	take := func() (ran, error) {
-		dropped := filepath.Join(room, "inbox", filepath.Base(file))
-		if err := os.Link(file, dropped); err != nil {
-			return ran{}, err
+	var r importRun
+	for range rounds {
+		next, err := b.importRound(ctx, file)
+		if err != nil {
+			return err
 		}
-		return b.postroom(ctx, room, "import", dropped)
-	}
-	ours, err := take()
-	if err != nil {
-		return err
-	}
-	again, err := take()
-	if err != nil {
-		return err
-	}
-	db, err := os.Stat(filepath.Join(room, "data", "postroom.db"))
-	if err != nil {
-		return err
+		r.best(next)
 	}
 	fmt.Printf("  file                                  %8.1f MiB\n", mib(info.Size()))
-	fmt.Printf("  postroom import                       %8.2f s, processor %.2f s, peak %.0f MiB\n", ours.wall.Seconds(), ours.processor.Seconds(), ours.peak)
+	fmt.Printf("  postroom import                       %8.2f s, processor %.2f s, peak %.0f MiB\n", r.ours.wall.Seconds(), r.ours.processor.Seconds(), r.ours.peak)
 	ratio := func(what string, yard ran, goals string) {
 		if yard.wall > 0 {
-			fmt.Printf("  of %-34s %8.2f x (%.2f s)   goals %s", what, ours.wall.Seconds()/yard.wall.Seconds(), yard.wall.Seconds(), goals)
+			fmt.Printf("  of %-34s %8.2f x (%.2f s)   %s", what, r.ours.wall.Seconds()/yard.wall.Seconds(), yard.wall.Seconds(), goals)
 			if yard.processor > 0 {
-				fmt.Printf("   of its processor time %.2f x", ours.processor.Seconds()/yard.processor.Seconds())
+				fmt.Printf("   of its processor time %.2f x", r.ours.processor.Seconds()/yard.processor.Seconds())
 			}
 			fmt.Println()
 		}
 	}
 	if rows > 500_000 {
-		ratio("sqlite3 .import, index after", after, "1.0 / 0.55 / 0.3")
+		ratio("sqlite3 .import, index after", r.after, "goals 1.0 / 0.55 / 0.3")
 	} else {
-		ratio("sqlite3 .import, index after", after, "1.5 / 0.9 / 0.5")
+		ratio("sqlite3 .import, index after", r.after, "goals 1.5 / 0.9 / 0.5")
 	}
-	ratio("sqlite3 .import, index live", live, "0.5 / 0.25 / 0.12")
-	ratio("encoding/csv reading alone", ran{wall: plain}, "15 / 8 / 4")
-	fmt.Printf("  store on disk, of the CSV             %8.2f x   goals 3 / 2 / 1.3\n", float64(db.Size())/float64(info.Size()))
-	fmt.Printf("  the same file again, of the first     %8.2f x   goals 0.2 / 0.05 / 0.02\n", again.wall.Seconds()/ours.wall.Seconds())
+	ratio("the same, and an index of the words", r.words, "")
+	ratio("sqlite3 .import, index live", r.live, "goals 0.5 / 0.25 / 0.12")
+	ratio("encoding/csv reading alone", r.plain, "goals 15 / 8 / 4")
+	fmt.Printf("  store on disk, of the CSV             %8.2f x   goals 3 / 2 / 1.3\n", float64(r.store)/float64(info.Size()))
+	fmt.Printf("  the same file again, of the first     %8.2f x   goals 0.2 / 0.05 / 0.02\n", r.again.wall.Seconds()/r.ours.wall.Seconds())
 	return nil
+}
+
+// importRound runs each once.
+func (b *bench) importRound(ctx context.Context, file string) (r importRun, err error) {
+	if r.plain.wall, err = timed(func() error { return readPlain(file) }); err != nil {
+		return r, err
+	}
+	if err := b.sqlite(ctx, file, &r); err != nil {
+		return r, err
+	}
+	room := filepath.Join(b.dir, "room")
+	if err := b.room(room, "", 30*24*time.Hour); err != nil {
+		return r, err
+	}
+	defer os.RemoveAll(room)
+	for _, into := range []*ran{&r.ours, &r.again} {
+		dropped := filepath.Join(room, "inbox", filepath.Base(file))
+		if err := os.Link(file, dropped); err != nil {
+			return r, err
+		}
+		if *into, err = b.postroom(ctx, room, "import", dropped); err != nil {
+			return r, err
+		}
+	}
+	db, err := os.Stat(filepath.Join(room, "data", "postroom.db"))
+	if err != nil {
+		return r, err
+	}
+	r.store = db.Size()
+	return r, nil
 }
 
 func mib(n int64) float64 { return float64(n) / (1 << 20) }
@@ -107,34 +142,36 @@ func readPlain(path string) error {
 	}
 }
 
-// sqlite imports the file into an equally indexed table, with the index made
-// after and with it live. Zero times mean that sqlite3 is not there.
-func (b *bench) sqlite(ctx context.Context, file string) (after, live ran, err error) {
+// sqlite imports the file into a table with an index for what is due, made after and
+// live, and with one for the words too, by which postroom knows rows that come again.
+// Where there is no sqlite3 it does nothing.
+func (b *bench) sqlite(ctx context.Context, file string, r *importRun) error {
 	if _, err := exec.LookPath("sqlite3"); err != nil {
-		fmt.Println("  sqlite3 is not installed: its ratios are skipped")
-		return after, live, nil
+		return nil
 	}
 	const table = "create table posts(content text, platforms text, scheduled_time text, media_url text);\n"
 	const index = "create index due on posts(platforms, scheduled_time);\n"
 	load := fmt.Sprintf(".mode csv\n.import --skip 1 %s posts\n", file)
+	const second = "create index said on posts(content, platforms);\n"
 	const pragma = "pragma journal_mode=wal; pragma synchronous=full;\n"
 	for _, s := range []struct {
 		script string
 		into   *ran
-	}{{pragma + table + load + index, &after}, {pragma + table + index + load, &live}} {
+	}{{pragma + table + load + index, &r.after}, {pragma + table + load + index + second, &r.words}, {pragma + table + index + load, &r.live}} {
 		db := filepath.Join(b.dir, "yard.db")
 		cmd := exec.CommandContext(ctx, "sqlite3", db)
 		cmd.Stdin = strings.NewReader(s.script)
 		cmd.Stderr = os.Stderr
+		var err error
 		*s.into, err = run(cmd)
 		for _, end := range []string{"", "-wal", "-shm"} {
 			os.Remove(db + end)
 		}
 		if err != nil {
-			return after, live, fmt.Errorf("sqlite3: %w", err)
+			return fmt.Errorf("sqlite3: %w", err)
 		}
 	}
-	return after, live, nil
+	return nil
 }
 
 // room lays out a room for an account without limits. Posts go to sink, or to
