@@ -71,7 +71,7 @@ func (s *sink) during(posts int, do func() error) (took, error) {
 // sends the same requests to the same sink, over as many connections. Each of the
 // three is a process: the sink is this one. What counts is when posts arrive.
 func (b *bench) dispatch(ctx context.Context, posts int) error {
-	fmt.Printf("\n== dispatch of %d due posts on %d connections to an HTTP sink in another process\n", posts, len(sending))
+	fmt.Printf("\n== dispatch of %d due posts on %d connections to an HTTP sink in another process; best of %d rounds\n", posts, len(sending), rounds)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -82,18 +82,22 @@ func (b *bench) dispatch(ctx context.Context, posts int) error {
 	go srv.Serve(ln) // ends with Close
 
 	url := "http://" + ln.Addr().String() + "/hook"
-	room := filepath.Join(b.dir, "sink-room")
-	if err := b.room(room, url, 0); err != nil {
-		return err
-	}
-	defer os.RemoveAll(room)
 	file := filepath.Join(b.dir, "due.csv")
 	due := time.Now().Add(3 * time.Minute).Truncate(time.Minute)
 	if err := writeCalendar(file, posts, due, 0, sending, 1); err != nil {
 		return err
 	}
-	if _, err := b.postroom(ctx, room, "import", file); err != nil {
-		return err
+	var rooms []string
+	for i := range rounds {
+		room := filepath.Join(b.dir, fmt.Sprintf("sink-room-%d", i))
+		defer os.RemoveAll(room)
+		if err := b.room(room, url, 0); err != nil {
+			return err
+		}
+		if _, err := b.postroom(ctx, room, "import", file); err != nil {
+			return err
+		}
+		rooms = append(rooms, room)
 	}
 	fmt.Printf("  stored; they fall due in %s\n", time.Until(due).Truncate(time.Second))
 	select {
@@ -102,22 +106,33 @@ func (b *bench) dispatch(ctx context.Context, posts int) error {
 	case <-time.After(time.Until(due) + time.Second):
 	}
 	var our, bare ran
-	ours, err := s.during(posts, func() error {
-		our, err = b.postroom(ctx, room, "run", "--once")
-		return err
-	})
-	if err != nil {
-		return err
+	var ourRate, bareRate float64
+	for _, room := range rooms {
+		var next ran
+		took, err := s.during(posts, func() (err error) {
+			next, err = b.postroom(ctx, room, "run", "--once")
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if took.rate() > ourRate {
+			our, ourRate = next, took.rate()
+		}
+		request := bareRun{url, took.header, took.body, posts, len(sending)}
+		took, err = s.during(posts, func() (err error) {
+			next, err = runBare(ctx, request)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if took.rate() > bareRate {
+			bare, bareRate = next, took.rate()
+		}
 	}
-	theirs, err := s.during(posts, func() error {
-		bare, err = runBare(ctx, bareRun{url, ours.header, ours.body, posts, len(sending)})
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	fmt.Printf("  bare net/http client, %d connections  %8.0f posts/s   processor %.2f s\n", len(sending), theirs.rate(), bare.processor.Seconds())
-	fmt.Printf("  postroom, %d workers                  %8.0f posts/s, of the bare client %.2f   goals 0.3 / 0.5 / 0.7\n", len(sending), ours.rate(), ours.rate()/theirs.rate())
+	fmt.Printf("  bare net/http client, %d connections  %8.0f posts/s   processor %.2f s\n", len(sending), bareRate, bare.processor.Seconds())
+	fmt.Printf("  postroom, %d workers                  %8.0f posts/s, of the bare client %.2f   goals 0.3 / 0.5 / 0.7\n", len(sending), ourRate, ourRate/bareRate)
 	fmt.Printf("  the whole process, start to exit      %8.2f s, processor %.2f s, peak %.0f MiB\n", our.wall.Seconds(), our.processor.Seconds(), our.peak)
 	return nil
 }
