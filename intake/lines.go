@@ -84,9 +84,9 @@ func (b *lineBatch) reset() {
 // add copies one row.
 func (r *reporter) add(cells []string, raw []byte, row *post.Row, g *post.Group) {
 	b := r.batch
-	kept := *row
-	kept.Problems = slices.Clone(row.Problems)
-	b.rows = append(b.rows, kept)
+	b.rows = append(b.rows, *row)
+	kept := &b.rows[len(b.rows)-1]
+	kept.Problems = slices.Clone(kept.Problems)
 	for i := range b.width {
 		if i < len(cells) {
 			b.cells = append(b.cells, cells[i])
@@ -100,12 +100,12 @@ func (r *reporter) add(cells []string, raw []byte, row *post.Row, g *post.Group)
 		raw = nil
 	}
 	b.raws = append(b.raws, raw)
-	var group post.Group
 	if g != nil {
-		group = *g
+		b.groups = append(b.groups, *g)
 		b.posts = append(b.posts, g.Posts...)
+	} else {
+		b.groups = append(b.groups, post.Group{})
 	}
-	b.groups = append(b.groups, group)
 	if len(b.rows) == batchRows {
 		r.full <- b
 		r.batch = <-r.empty

@@ -276,13 +276,13 @@ func (w *writer) place(row *post.Row, r *row, s *scheduler.Slot) *post.Group {
 	set := w.sets[r.N-1]
 	days := w.perDay.of(set, w.conns.sets[set])
 	for i, c := range w.conns.sets[set] {
-		p := post.Post{Account: w.imp.Account, Connection: c, Status: status, UpdatedAt: w.req.Now}
+		g.Posts = append(g.Posts, post.Post{Account: w.imp.Account, Connection: c, Status: status, UpdatedAt: w.req.Now})
+		p := &g.Posts[i]
 		if status == post.StatusScheduled {
 			p.DueAt = slot.Add(time.Duration(i) * w.req.Account.Rules.Spread())
 			p.SlotAt = p.DueAt
 			days[i].add(p.DueAt)
 		}
-		g.Posts = append(g.Posts, p)
 	}
 	return g
 }
