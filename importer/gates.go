@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -148,29 +147,17 @@ func (f *File) findGates(ctx context.Context) error {
 	if !slices.ContainsFunc(tallies, open) {
 		return f.setGates(tallies)
 	}
-	r := f.records()
-	if err := f.skipHeader(r); err != nil {
-		return err
-	}
-	for n := 0; slices.ContainsFunc(tallies, open); n++ {
-		if n%4096 == 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-		}
-		rec, err := r.next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if rec.fault != noFault || rec.blank() {
-			continue
+	err := f.eachRecord(ctx, func(rec *record) (more bool, err error) {
+		if rec.fault != noFault {
+			return true, nil
 		}
 		for i := range tallies {
 			tallies[i].add(rec.cell(tallies[i].column))
 		}
+		return slices.ContainsFunc(tallies, open), nil
+	})
+	if err != nil {
+		return err
 	}
 	return f.setGates(tallies)
 }

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -275,6 +276,35 @@ func (f *File) skipHeader(r *recordReader) error {
 		}
 	}
 	return nil
+}
+
+// eachRecord calls fn with the records below the header that are not blank, until it
+// wants no more.
+func (f *File) eachRecord(ctx context.Context, fn func(*record) (more bool, err error)) error {
+	r := f.records()
+	if err := f.skipHeader(r); err != nil {
+		return err
+	}
+	for n := 0; ; n++ {
+		if n%4096 == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		rec, err := r.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if rec.blank() {
+			continue
+		}
+		if more, err := fn(rec); err != nil || !more {
+			return err
+		}
+	}
 }
 
 // What is read ahead: chunks of so many rows, which bounds memory.

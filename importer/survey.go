@@ -540,31 +540,12 @@ func (f *File) survey(ctx context.Context) error {
 			seen[i].years.today = f.opt.Today.Year()
 		}
 	}
-	r := f.records()
-	if err := f.skipHeader(r); err != nil {
-		return err
-	}
-	for {
-		if f.rows%4096 == 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-		}
-		rec, err := r.next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if rec.blank() {
-			continue
-		}
+	err := f.eachRecord(ctx, func(rec *record) (more bool, err error) {
 		if f.rows++; f.rows > f.opt.Limits.MaxRows {
-			return unusable(&f.opt, "TOO_MANY_ROWS", "", fmt.Sprintf("at most %d rows", f.opt.Limits.MaxRows), "split the file")
+			return false, unusable(&f.opt, "TOO_MANY_ROWS", "", fmt.Sprintf("at most %d rows", f.opt.Limits.MaxRows), "split the file")
 		}
 		if rec.fault != noFault {
-			continue
+			return true, nil
 		}
 		for i, col := range whens {
 			seen[i].add(rec.cell(col), f.sheet.at(rec.line))
@@ -580,7 +561,7 @@ func (f *File) survey(ctx context.Context) error {
 		}
 		for _, t := range f.twins {
 			if a, b := rec.cell(t.taken), rec.cell(t.left); a != b && (t.same || strings.TrimSpace(b) != "") {
-				return &Unusable{[]post.Problem{f.conflict(t, rec.line, b)}}
+				return false, &Unusable{[]post.Problem{f.conflict(t, rec.line, b)}}
 			}
 		}
 		for i, col := range nameless {
@@ -590,6 +571,10 @@ func (f *File) survey(ctx context.Context) error {
 				break
 			}
 		}
+		return true, nil
+	})
+	if err != nil {
+		return err
 	}
 	if f.rows == 0 {
 		return unusable(&f.opt, "NO_ROWS", "", "at least one row below the header", "add rows and drop the file again")
