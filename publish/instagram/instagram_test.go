@@ -181,17 +181,24 @@ func TestP2_AContainerIsPublishedOnce(t *testing.T) {
 	}
 }
 
+// publishLost publishes a picture, and the answer is lost.
+func publishLost(t *testing.T, p *instagram.Publisher, server *metatest.Server) *post.Delivery {
+	t.Helper()
+	d := publishtest.NewDelivery(connection, post.Content{Text: "see", Media: []post.Media{{URL: "https://cdn.example/a.jpg"}}})
+	server.Next(publishtest.Lost)
+	if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
+		t.Fatal("no failure")
+	}
+	return d
+}
+
 // A container that is published and does not say so yet refuses to be published again.
 func TestP2_ARefusedContainerIsLookedUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		server := &metatest.Server{}
 		p, _ := publisher(t, server)
-		d := publishtest.NewDelivery(connection, post.Content{Text: "see", Media: []post.Media{{URL: "https://cdn.example/a.jpg"}}})
-		server.Next(publishtest.Lost)
-		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
-			t.Fatal("no failure")
-		}
+		d := publishLost(t, p, server)
 		server.Lags = 2 // as it is asked for, and as it is waited for
 		d.Again = true
 		_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
@@ -219,11 +226,7 @@ func TestP2_AQuestionThatIsRefusedMakesNoSecondContainer(t *testing.T) {
 			}
 			server.ServeHTTP(w, r)
 		}))
-		d := publishtest.NewDelivery(connection, post.Content{Text: "see", Media: []post.Media{{URL: "https://cdn.example/a.jpg"}}})
-		server.Next(publishtest.Lost)
-		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
-			t.Fatal("no failure")
-		}
+		d := publishLost(t, p, server)
 		refused = true
 		_, err := p.Publish(t.Context(), *d, publishtest.Keep(d))
 		if f, ok := err.(*post.Failure); !ok || f.Class != post.ClassRate || f.InDoubt() {
@@ -245,11 +248,7 @@ func TestP2_ALostAnswerIsFoundDaysLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &metatest.Server{}
 		p, _ := publisher(t, server)
-		d := publishtest.NewDelivery(connection, post.Content{Text: "see", Media: []post.Media{{URL: "https://cdn.example/a.jpg"}}})
-		server.Next(publishtest.Lost)
-		if _, err := p.Publish(t.Context(), *d, publishtest.Keep(d)); err == nil {
-			t.Fatal("no failure")
-		}
+		d := publishLost(t, p, server)
 		time.Sleep(72 * time.Hour)
 		if found, err := p.Lookup(t.Context(), *d); err != nil || found.State != post.Present {
 			t.Errorf("look-up %+v, %v, want it present", found, err)
